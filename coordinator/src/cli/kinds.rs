@@ -1,0 +1,86 @@
+//! `coordinator kinds`: what kinds of work there are, and what their job files look like.
+
+use std::fmt::Write as _;
+use std::io::Write;
+
+use clap::Args;
+use jobs::{Key, Kind};
+
+use super::exit::{Exit, UsageError};
+use super::write_out;
+use crate::job::{Kinds, find_kind, section_name};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  coordinator kinds                              all kinds, a line each
+  coordinator kinds primes                       the keys of one kind
+  coordinator kinds primes --example > my.toml   a job file that runs
+
+Exit codes:
+    0  there is such a kind
+    2  there is none";
+
+/// The flags of `kinds`.
+#[derive(Debug, Clone, Args)]
+pub(super) struct KindsArgs {
+    /// Tell about this kind
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+
+    /// List the kinds for tests and rehearsals, too
+    #[arg(long)]
+    all: bool,
+
+    /// Print a job file of this kind that runs as it is
+    #[arg(long, requires = "name")]
+    example: bool,
+}
+
+/// Lists the kinds, or tells about one.
+///
+/// # Errors
+/// There is no such kind, or the output can't be written.
+pub(super) fn kinds(args: &KindsArgs, kinds: Kinds, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let text = match &args.name {
+        None => list(kinds, args.all),
+        Some(name) => {
+            let kind = find_kind(name, kinds)
+                .map_err(|hint| UsageError(format!("{name:?} is not a known kind\n  {hint}")))?;
+            if args.example { kind.example().to_owned() } else { describe(kind) }
+        }
+    };
+    write_out(out, &text)?;
+    Ok(Exit::Ok)
+}
+
+fn list(kinds: Kinds, all: bool) -> String {
+    let shown: Vec<_> = kinds.iter().filter(|kind| all || !kind.hidden()).collect();
+    let width = shown.iter().map(|kind| kind.name().len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for kind in shown {
+        // Writing to a String can't fail.
+        let _ = writeln!(text, "{:<width$}  {}", kind.name(), kind.about());
+    }
+    text
+}
+
+fn describe(kind: &dyn Kind) -> String {
+    let mut text = format!("{}: {}\n\nKeys:\n", kind.name(), kind.about());
+    for key in kind.keys() {
+        push_key(key, &mut text);
+    }
+    let _ = write!(text, "\nExample:\n\n{}", kind.example());
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}
+
+fn push_key(key: &Key, text: &mut String) {
+    let default = match key.default {
+        Some(default) => format!("default: {default}"),
+        None => "required, alone or as one of several".to_owned(),
+    };
+    let _ = writeln!(text, "  {}.{} ({}; {default})", section_name(key.section), key.name, key.kind);
+    let _ = writeln!(text, "      {}; for example {}", key.about, key.example);
+}

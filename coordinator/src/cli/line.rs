@@ -1,0 +1,121 @@
+//! Command lines: stored with a run, so that it goes on exactly as it began, and printed, to be pasted.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use clap::Parser as _;
+use serde::{Deserialize, Serialize};
+
+use super::exit::UsageError;
+use super::run::RunArgs;
+use super::{Cli, Command};
+use crate::store::{RunId, path_text, text_path};
+
+/// The command line that began a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct CommandLine {
+    /// Where it was typed: relative paths start here.
+    directory: String,
+    /// What was typed, the program included.
+    arguments: Vec<String>,
+}
+
+impl CommandLine {
+    /// This process's.
+    ///
+    /// # Errors
+    /// The current directory is gone.
+    pub(super) fn current() -> std::io::Result<Self> {
+        let text = |argument: OsString| path_text(Path::new(&argument));
+        Ok(Self { directory: path_text(&env::current_dir()?), arguments: env::args_os().map(text).collect() })
+    }
+
+    /// As it is stored.
+    pub(super) fn to_json(&self) -> serde_json::Result<String> {
+        serde_json::to_string(self)
+    }
+
+    /// Reads what [`to_json`](Self::to_json) wrote.
+    ///
+    /// # Errors
+    /// It was written by something else.
+    pub(super) fn from_json(json: &str) -> Result<Self, UsageError> {
+        serde_json::from_str(json).map_err(|error| unknown(&error))
+    }
+
+    /// Goes to where it was typed.
+    ///
+    /// # Errors
+    /// That directory is gone.
+    pub(super) fn enter(&self) -> Result<(), UsageError> {
+        let directory = PathBuf::from(text_path(&self.directory));
+        env::set_current_dir(&directory).map_err(|error| {
+            UsageError(format!("{}: the run was started there: {error}", directory.display()))
+        })
+    }
+
+    /// What it says.
+    ///
+    /// # Errors
+    /// This version knows other flags.
+    pub(super) fn run_args(&self) -> Result<RunArgs, UsageError> {
+        let arguments = self.arguments.iter().map(|text| text_path(text));
+        match Cli::try_parse_from(arguments) {
+            Ok(Cli { command: Command::Run(args), .. }) => Ok(*args),
+            Ok(_) => Err(unknown(&"it is not `run`")),
+            Err(error) => Err(unknown(&error)),
+        }
+    }
+}
+
+fn unknown(why: &dyn std::fmt::Display) -> UsageError {
+    UsageError(format!("how the run was started makes no sense to this version: {why}"))
+}
+
+/// The command that goes on with a run; `store` where it is not in the default one.
+pub(super) fn resume_command(run: &RunId, store: Option<&Path>) -> String {
+    let program = env::args_os().next().unwrap_or_else(|| "coordinator".into());
+    let mut line = format!("{} resume {run}", quoted(&program));
+    if let Some(store) = store {
+        line.push_str(" --store ");
+        line.push_str(&quoted(store.as_os_str()));
+    }
+    line
+}
+
+/// A word as a POSIX shell reads it. Bytes that are no UTF-8 are lost, as they are on most screens.
+fn quoted(word: &OsStr) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@%".contains(byte);
+    let text = word.to_string_lossy();
+    if !word.is_empty() && word.as_bytes().iter().all(plain) {
+        return text.into_owned();
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_back_what_is_quoted() {
+        assert_eq!(quoted(OsStr::new("/a/b-1.db")), "/a/b-1.db");
+        assert_eq!(quoted(OsStr::new("my runs.db")), "'my runs.db'");
+        assert_eq!(quoted(OsStr::new("it's")), r"'it'\''s'");
+        assert_eq!(quoted(OsStr::new("")), "''");
+    }
+
+    #[test]
+    fn a_command_line_comes_back_from_the_store() {
+        let line = CommandLine {
+            directory: "/".into(),
+            arguments: ["coordinator", "-q", "run", "a.toml", "-w", "2"].map(str::to_owned).into(),
+        };
+        let back = CommandLine::from_json(&line.to_json().unwrap()).unwrap();
+        assert_eq!(back, line);
+        assert!(back.run_args().is_ok());
+        assert!(CommandLine::from_json("{}").is_err());
+    }
+}

@@ -1,0 +1,137 @@
+//! The command line: clap's types in, typed settings on, and one place that prints errors.
+//!
+//! A program with kinds of its own gets the whole command by calling [`main_with`].
+
+mod check;
+mod execute;
+mod exit;
+mod flags;
+mod kinds;
+mod line;
+mod logging;
+mod request;
+mod resume;
+mod run;
+mod runs;
+mod stored;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anstyle::{AnsiColor, Style};
+use clap::{Parser, Subcommand};
+use jobs::spec::SpecErrors;
+
+pub use execute::execute;
+pub use exit::{Exit, UsageError};
+pub use logging::Verbosity;
+pub use request::{ReportSettings, RunRequest};
+
+use crate::job::Kinds;
+use crate::output::OutputError;
+use crate::store::StoreError;
+use crate::supervisor::advice;
+
+const EXAMPLES: &str = "\
+Examples:
+  coordinator run jobs/primes.toml      run a job on all usable CPUs
+  coordinator resume                    go on with a run that was stopped
+  coordinator check jobs/primes.toml    what would it do?
+  coordinator kinds                     what kinds of work are there?
+  coordinator kinds primes --example    a job file to begin with";
+
+/// Runs many tasks on every core in separate processes, so that nothing a task does can hurt the run
+#[derive(Debug, Parser)]
+#[command(name = "coordinator", version, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    #[command(flatten)]
+    global: logging::GlobalArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a job
+    #[command(after_help = format!("{}\n\n{}", run::EXAMPLES, exit::HELP))]
+    Run(Box<run::RunArgs>),
+    /// Go on with a run that was stopped or whose coordinator died
+    #[command(after_help = format!("{}\n\n{}", resume::RESUME_EXAMPLES, exit::HELP))]
+    Resume(Box<resume::ResumeArgs>),
+    /// Run the failed tasks of a run again
+    #[command(after_help = format!("{}\n\n{}", resume::RETRY_EXAMPLES, exit::HELP))]
+    Retry(Box<resume::RetryArgs>),
+    /// Look into the store: list, show, export and forget runs
+    #[command(after_help = format!("{}\n\n{}", runs::EXAMPLES, exit::HELP))]
+    Runs(Box<runs::RunsArgs>),
+    /// Say what a job would do, or everything that is wrong with it
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::CheckArgs),
+    /// List the kinds of work, or tell about one
+    #[command(after_help = kinds::EXAMPLES)]
+    Kinds(kinds::KindsArgs),
+}
+
+/// The command, from the process's arguments to its exit code, for a program that knows these kinds.
+pub fn main_with(kinds: Kinds) -> ExitCode {
+    match Cli::try_parse() {
+        Ok(cli) => run_to_exit(cli, kinds).into(),
+        Err(error) => {
+            // Help that nobody reads is no failure.
+            let _ = error.print();
+            if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() }
+        }
+    }
+}
+
+fn run_to_exit(cli: Cli, kinds: Kinds) -> Exit {
+    let applied = cli.global.apply().map_err(anyhow::Error::from);
+    match applied.and_then(|()| dispatch(cli, kinds, &mut io::stdout())) {
+        Ok(exit) => exit,
+        Err(error) => {
+            let exit = Exit::of(&error);
+            if exit != Exit::Ok {
+                // Nobody listens on a closed standard error; the exit code still tells.
+                let _ = io::stderr().write_all(error_text(&error, logging::stderr_has_colour()).as_bytes());
+            }
+            exit
+        }
+    }
+}
+
+fn dispatch(cli: Cli, kinds: Kinds, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let verbosity = cli.global.verbosity();
+    match cli.command {
+        Command::Run(args) => run::run(&args, verbosity, kinds, out),
+        Command::Resume(args) => resume::resume(&args, verbosity, kinds),
+        Command::Retry(args) => resume::retry(&args, verbosity, kinds),
+        Command::Runs(args) => runs::runs(&args, verbosity, kinds, out),
+        Command::Check(args) => check::check(args, verbosity, kinds, out),
+        Command::Kinds(args) => kinds::kinds(&args, kinds, out),
+    }
+}
+
+/// `error: …` for each thing that is wrong.
+fn error_text(error: &anyhow::Error, colour: bool) -> String {
+    let red = if colour { AnsiColor::Red.on_default().bold() } else { Style::new() };
+    let messages = match error.downcast_ref::<SpecErrors>() {
+        Some(errors) => errors.0.iter().map(ToString::to_string).collect(),
+        None => {
+            // The store's sentences hold their causes.
+            let text = if error.is::<StoreError>() { error.to_string() } else { format!("{error:#}") };
+            let mut causes = error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>());
+            let advice = causes.find_map(advice).map(|advice| format!(": {advice}")).unwrap_or_default();
+            vec![text + &advice]
+        }
+    };
+    messages.iter().map(|message| format!("{red}error{red:#}: {message}\n")).collect()
+}
+
+/// Writes a command's answer; a reader that has gone is an orderly end.
+fn write_out(out: &mut dyn Write, text: &str) -> Result<(), OutputError> {
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(OutputError::screen)
+}

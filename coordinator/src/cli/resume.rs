@@ -1,0 +1,198 @@
+//! `coordinator resume [RUN]` and `coordinator retry RUN`: the same run goes on, from what is stored of it.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+
+use super::execute;
+use super::exit::{Exit, UsageError};
+use super::flags::{FailureArgs, LimitArgs, WorkerArgs, settings};
+use super::line::CommandLine;
+use super::logging::Verbosity;
+use super::request::RunRequest;
+use super::run::RunArgs;
+use super::stored::{self, StoreArgs};
+use crate::job::{self, Kinds};
+use crate::run::{Keep, now, was_completing};
+use crate::store::{Change, Purpose, RunDetails, RunInfo, RunState, Store};
+
+pub(super) const RESUME_EXAMPLES: &str = "\
+Examples:
+  coordinator resume                      go on with the newest run that has not finished
+  coordinator resume 1hkz3q               go on with this one (any unambiguous beginning of its id)
+  coordinator resume 1hkz3q -w 8          the same on eight workers
+  coordinator resume --changed rerun      the job has changed: begin anew, as it is now";
+
+pub(super) const RETRY_EXAMPLES: &str = "\
+Examples:
+  coordinator retry 1hkz3q                run its failed tasks again
+  coordinator retry 1hkz3q --timeout 5m --memory 4GiB --retries 5";
+
+/// The flags of `resume`.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ResumeArgs {
+    /// The run's id, or how it begins; by default the newest run that has not finished
+    #[arg(value_name = "RUN")]
+    run: Option<String>,
+
+    #[command(flatten)]
+    again: AgainArgs,
+}
+
+/// The flags of `retry`.
+#[derive(Debug, Clone, Args)]
+pub(super) struct RetryArgs {
+    /// The run's id, or how it begins
+    #[arg(value_name = "RUN")]
+    run: String,
+
+    #[command(flatten)]
+    again: AgainArgs,
+}
+
+/// How a run goes on; what no flag says is as it was.
+#[derive(Debug, Clone, Args)]
+struct AgainArgs {
+    /// What to do where the job file or an input has changed since the run began
+    #[arg(long, value_name = "WHAT", value_enum)]
+    changed: Option<Changed>,
+
+    #[command(flatten)]
+    store: StoreArgs,
+
+    #[command(flatten)]
+    workers: WorkerArgs,
+
+    #[command(flatten)]
+    limits: LimitArgs,
+
+    #[command(flatten)]
+    failures: FailureArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Changed {
+    /// Begin anew, as a new run of the job as it is now
+    Rerun,
+    /// Keep what is done, and do the rest by the job file as it was, with the inputs as they are
+    Keep,
+}
+
+/// Goes on with a run that has not finished.
+///
+/// # Errors
+/// There is none, it has changed, someone is at work on it, or it can't be run to its end.
+pub(super) fn resume(args: &ResumeArgs, verbosity: Verbosity, kinds: Kinds) -> anyhow::Result<Exit> {
+    let store = args.again.store.open_existing()?;
+    let info = match &args.run {
+        Some(name) => store.find(name)?,
+        None => store.newest_unfinished()?.ok_or_else(|| {
+            UsageError("every run has finished or is being worked on; `runs list` shows them".into())
+        })?,
+    };
+    if info.state == RunState::Finished {
+        let hint = match info.failed {
+            0 => String::new(),
+            failed => format!("; `retry {}` runs its {failed} failed tasks again", info.id),
+        };
+        return Err(UsageError(format!("run {} has finished{hint}", info.id)).into());
+    }
+    go_on(&args.again, store, &info, Purpose::Resume, verbosity, kinds)
+}
+
+/// Runs the failed tasks of a run again.
+///
+/// # Errors
+/// As for [`resume`]; or nothing has failed.
+pub(super) fn retry(args: &RetryArgs, verbosity: Verbosity, kinds: Kinds) -> anyhow::Result<Exit> {
+    let store = args.again.store.open_existing()?;
+    let info = store.find(&args.run)?;
+    if info.failed == 0 {
+        return Err(UsageError(format!("nothing of run {} has failed", info.id)).into());
+    }
+    go_on(&args.again, store, &info, Purpose::Retry, verbosity, kinds)
+}
+
+fn go_on(
+    args: &AgainArgs,
+    mut store: Store,
+    info: &RunInfo,
+    purpose: Purpose,
+    verbosity: Verbosity,
+    kinds: Kinds,
+) -> anyhow::Result<Exit> {
+    let details = store.details(info)?;
+    let line = CommandLine::from_json(&details.options)?;
+    let mut over = settings(&args.workers, &args.limits, &args.failures);
+    // Typed here, used there.
+    over.worker_program = over.worker_program.map(std::path::absolute).transpose()?;
+    line.enter()?;
+    let mut began = line.run_args()?;
+    let mut source = began.job.source();
+    // What there is of the run's outputs is its own.
+    source.plan.force = true;
+    let job = job::load_text(&source, details.fingerprint.job_text.clone(), kinds)?;
+    let is = stored::fingerprint(&job_text_now(&source.path, &details)?, &job.plan)?;
+    let changes = details.fingerprint.changes(&is);
+    match args.changed {
+        Some(Changed::Rerun) if !changes.is_empty() => {
+            return rerun(&mut began, store, info, &line, verbosity, kinds);
+        }
+        None if !changes.is_empty() => return Err(refusal(info, &changes).into()),
+        _ => {}
+    }
+    if job.plan.setup != details.setup {
+        let message = format!(
+            "run {}: what is stored of it does not fit the inputs as they are now; begin anew with \
+             --changed rerun, or with `run`",
+            info.id
+        );
+        return Err(UsageError(message).into());
+    }
+    began.job.force |= purpose == Purpose::Retry || was_completing(&store, info)?;
+    let request = RunRequest::assemble(&began, job, over, verbosity)?;
+    let claimed = store.claim(info, purpose, now())?;
+    execute::execute_kept(request, Keep::Again(store, Box::new(claimed)))
+}
+
+/// The job file as it is now. What is no file (a pipe, say) can't be read a second time.
+fn job_text_now(path: &Path, details: &RunDetails) -> anyhow::Result<String> {
+    if path.exists() && !path.is_file() {
+        return Ok(details.fingerprint.job_text.clone());
+    }
+    Ok(job::read(path)?)
+}
+
+fn refusal(info: &RunInfo, changes: &[Change]) -> UsageError {
+    const SHOWN: usize = 10;
+    let mut text = format!("run {} can't go on as it began:", info.id);
+    for change in changes.iter().take(SHOWN) {
+        // Writing to a String can't fail.
+        let _ = write!(text, "\n  {change}");
+    }
+    if changes.len() > SHOWN {
+        let _ = write!(text, "\n  … and {} more", changes.len() - SHOWN);
+    }
+    text.push_str(
+        "\n--changed rerun begins anew with what is there now; --changed keep keeps what is done and does the \
+         rest by the job file as it was",
+    );
+    UsageError(text)
+}
+
+/// A new run of the job as it is now takes the old one's place.
+fn rerun(
+    began: &mut RunArgs,
+    store: Store,
+    info: &RunInfo,
+    line: &CommandLine,
+    verbosity: Verbosity,
+    kinds: Kinds,
+) -> anyhow::Result<Exit> {
+    began.job.force |= was_completing(&store, info)?;
+    let request = RunRequest::prepare(began, verbosity, kinds)?;
+    let mut new = stored::new_run(None, &request.job, &began.job.source().overrides, line)?;
+    new.parent = Some(info.id.clone());
+    execute::execute_kept(request, Keep::New(store, Box::new(new)))
+}

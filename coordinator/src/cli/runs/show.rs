@@ -1,0 +1,127 @@
+//! `coordinator runs show RUN`: one run, with its failures and their history.
+
+use std::fmt::Write as _;
+use std::io::Write;
+
+use clap::Args;
+use protocol::TaskId;
+use serde_json::{Value, json};
+
+use super::list::table;
+use super::{timestamp, to_json};
+use crate::cli::exit::Exit;
+use crate::cli::write_out;
+use crate::output::{counted, printable};
+use crate::store::{DeadLetter, RunInfo, Store};
+
+/// The flags of `runs show`.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ShowArgs {
+    /// The run's id, or how it begins
+    #[arg(value_name = "RUN")]
+    run: String,
+
+    /// At most so many failures
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    failures: u32,
+
+    /// As one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Tells about one run.
+pub(super) fn show(args: &ShowArgs, store: &Store, out: &mut dyn Write) -> anyhow::Result<Exit> {
+    let run = store.find(&args.run)?;
+    let letters = store.dead_letters(&run, TaskId(0), args.failures)?;
+    let summary = store.details(&run)?.summary.and_then(|text| serde_json::from_str(&text).ok());
+    let text = if args.json {
+        format!("{}\n", whole(store, &run, &letters, summary)?)
+    } else {
+        let mut text = table(std::slice::from_ref(&run));
+        push_workers(summary.as_ref(), &mut text);
+        push_events(store, &run, &mut text)?;
+        push_failures(&run, &letters, &mut text);
+        text
+    };
+    write_out(out, &text)?;
+    Ok(Exit::Ok)
+}
+
+fn whole(
+    store: &Store,
+    run: &RunInfo,
+    letters: &[DeadLetter],
+    summary: Option<Value>,
+) -> anyhow::Result<Value> {
+    let events = store
+        .events(run)?
+        .into_iter()
+        .map(|event| json!({ "at": timestamp(event.at), "kind": event.kind, "detail": event.detail }));
+    let failures = letters.iter().map(|letter| json!({ "id": letter.task.0, "failure": letter.failure }));
+    let mut whole = to_json(run);
+    if let Some(object) = whole.as_object_mut() {
+        object.insert("events".into(), events.collect());
+        object.insert("failures".into(), failures.collect());
+        object.insert("summary".into(), summary.unwrap_or(Value::Null));
+    }
+    Ok(whole)
+}
+
+// Writing to a String can't fail.
+
+fn push_workers(summary: Option<&Value>, text: &mut String) {
+    let workers = summary.and_then(|summary| summary.get("per_worker")).and_then(Value::as_array);
+    for worker in workers.into_iter().flatten() {
+        let name = worker.get("name").and_then(Value::as_str).unwrap_or_default();
+        let number = |key: &str| worker.get(key).and_then(Value::as_u64).unwrap_or_default();
+        let busy = worker.get("busy_seconds").and_then(Value::as_f64).unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "  {}: {}, busy for {busy:.2} s, {}",
+            printable(name),
+            counted(number("tasks"), "task"),
+            counted(number("incarnations"), "start"),
+        );
+    }
+}
+
+fn push_events(store: &Store, run: &RunInfo, text: &mut String) -> anyhow::Result<()> {
+    for event in store.events(run)? {
+        let line = format!("{} {}", event.kind, event.detail);
+        let _ = writeln!(text, "  {} {}", timestamp(event.at), printable(line.trim_end()));
+    }
+    Ok(())
+}
+
+fn push_failures(run: &RunInfo, letters: &[DeadLetter], text: &mut String) {
+    for letter in letters {
+        let failure = &letter.failure;
+        let _ = writeln!(
+            text,
+            "task {} failed ({}): {}",
+            letter.task.0,
+            failure.reason.name(),
+            printable(&failure.message)
+        );
+        for attempt in &failure.history {
+            let _ = writeln!(
+                text,
+                "  attempt {} on worker-{} (pid {}), {} µs: {}: {}",
+                attempt.attempt,
+                attempt.worker,
+                attempt.pid,
+                attempt.micros,
+                attempt.reason.name(),
+                printable(&attempt.message)
+            );
+            for line in &attempt.last_lines {
+                let _ = writeln!(text, "    | {}", printable(line));
+            }
+        }
+    }
+    let more = run.failed.saturating_sub(letters.len() as u64);
+    if more > 0 {
+        let _ = writeln!(text, "… and {} more", counted(more, "failure"));
+    }
+}

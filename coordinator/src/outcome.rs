@@ -1,0 +1,204 @@
+//! How tasks ended, in batches on their way out.
+
+use std::ops::Range;
+
+use protocol::TaskId;
+use serde::{Deserialize, Serialize};
+
+/// How one task ended: exactly one of these leaves the pool for each task.
+#[derive(Debug, Clone, Copy)]
+pub struct Outcome<'a> {
+    /// Which task.
+    pub task: TaskId,
+    /// What the plan said.
+    pub payload: &'a [u8],
+    /// How many attempts were charged to it, counted from 1 (0: it was cancelled before its first).
+    pub attempts: u32,
+    /// The number of the worker that made the last attempt, from 1 (0: none).
+    pub worker: u32,
+    /// How long the last attempt took, in microseconds.
+    pub micros: u64,
+    /// True where an attempt passed the soft timeout.
+    pub slow: bool,
+    /// The value, or why there is none.
+    pub result: Result<&'a [u8], &'a Failure>,
+}
+
+/// Why a task failed for good: a dead letter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The reason of the last attempt.
+    pub reason: Reason,
+    /// What happened, in a sentence.
+    pub message: String,
+    /// Every attempt that was charged, first to last.
+    pub history: Vec<AttemptRecord>,
+}
+
+/// One attempt that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRecord {
+    /// Counted from 1.
+    pub attempt: u32,
+    /// The worker's number, from 1.
+    pub worker: u32,
+    /// Its process id.
+    pub pid: u32,
+    /// Why it failed.
+    pub reason: Reason,
+    /// What happened, in a sentence.
+    pub message: String,
+    /// The signal that killed the worker, if one did.
+    pub signal: Option<i32>,
+    /// The worker's exit code, if it exited.
+    pub exit_code: Option<i32>,
+    /// The last lines that the worker wrote to its standard output and error.
+    pub last_lines: Vec<String>,
+    /// How long it took, in microseconds.
+    pub micros: u64,
+}
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reason {
+    /// The task said so.
+    Error,
+    /// The task panicked.
+    Panic,
+    /// The worker was killed by a signal.
+    Signal,
+    /// The worker exited in the middle of the task.
+    Exit,
+    /// The task ran past its time limit.
+    Timeout,
+    /// The task needed more memory than it may have.
+    Memory,
+    /// The worker broke the protocol.
+    Protocol,
+    /// The task was cancelled.
+    Cancelled,
+}
+
+impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Error,
+        Self::Panic,
+        Self::Signal,
+        Self::Exit,
+        Self::Timeout,
+        Self::Memory,
+        Self::Protocol,
+        Self::Cancelled,
+    ];
+
+    /// The name that results and job files use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Panic => "panic",
+            Self::Signal => "signal",
+            Self::Exit => "exit",
+            Self::Timeout => "timeout",
+            Self::Memory => "memory",
+            Self::Protocol => "protocol",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Outcomes, stored end to end: a tiny task's outcome costs no allocation.
+#[derive(Debug, Clone, Default)]
+pub struct OutcomeBatch {
+    records: Vec<Record>,
+    bytes: Vec<u8>,
+}
+
+#[derive(Debug, Clone)]
+struct Record {
+    task: TaskId,
+    attempts: u32,
+    worker: u32,
+    micros: u64,
+    slow: bool,
+    payload: Range<usize>,
+    result: Result<Range<usize>, Box<Failure>>,
+}
+
+impl OutcomeBatch {
+    /// An empty batch.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many outcomes it holds.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// True where it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// How many bytes of payloads and values it holds.
+    pub fn total_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Appends a copy of an outcome.
+    pub fn push(&mut self, outcome: Outcome<'_>) {
+        let payload = self.append(outcome.payload);
+        let result = match outcome.result {
+            Ok(value) => Ok(self.append(value)),
+            Err(failure) => Err(Box::new(failure.clone())),
+        };
+        self.records.push(Record {
+            task: outcome.task,
+            attempts: outcome.attempts,
+            worker: outcome.worker,
+            micros: outcome.micros,
+            slow: outcome.slow,
+            payload,
+            result,
+        });
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Range<usize> {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        start..self.bytes.len()
+    }
+
+    /// The outcomes, in the order in which they were pushed.
+    pub fn iter(&self) -> impl Iterator<Item = Outcome<'_>> {
+        self.records.iter().map(|record| self.outcome(record))
+    }
+
+    /// The outcome that was pushed as this one, counted from 0.
+    pub fn get(&self, index: usize) -> Option<Outcome<'_>> {
+        self.records.get(index).map(|record| self.outcome(record))
+    }
+
+    fn outcome<'a>(&'a self, record: &'a Record) -> Outcome<'a> {
+        Outcome {
+            task: record.task,
+            payload: self.bytes.get(record.payload.clone()).unwrap_or_default(),
+            attempts: record.attempts,
+            worker: record.worker,
+            micros: record.micros,
+            slow: record.slow,
+            result: match &record.result {
+                Ok(value) => Ok(self.bytes.get(value.clone()).unwrap_or_default()),
+                Err(failure) => Err(failure),
+            },
+        }
+    }
+
+    /// Forgets the outcomes and keeps the memory.
+    pub fn clear(&mut self) {
+        self.records.clear();
+        self.bytes.clear();
+    }
+}

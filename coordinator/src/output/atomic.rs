@@ -1,0 +1,291 @@
+//! Files that appear whole or not at all.
+//!
+//! A file is written to `TARGET.partial` beside its target, and renamed once it is complete and on the disk.
+//! The partial file is locked while it is written: a second run with the same target is refused, and what a
+//! killed run left behind is taken over and not piled up.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempPath;
+
+use super::OutputError;
+
+/// What becomes of a file that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// It stays, and the new one is refused.
+    Refuse,
+    /// The new one takes its place in the end.
+    Replace,
+}
+
+/// A file in the making. Dropped before [`finish`](Self::finish) or [`keep`](Self::keep), it leaves nothing.
+#[derive(Debug)]
+pub struct AtomicFile {
+    target: PathBuf,
+    existing: Existing,
+    // Dropped in this order: the name goes while the lock is still held.
+    partial: TempPath,
+    file: File,
+}
+
+/// Checks what can be known about a target before anything is written.
+///
+/// # Errors
+/// It is there and is to stay, is a directory, or has no folder to be in.
+pub fn check_target(target: &Path, existing: Existing) -> Result<(), OutputError> {
+    if target.is_dir() {
+        return Err(OutputError::Directory(target.to_owned()));
+    }
+    // A link that leads nowhere is a name that is taken, too.
+    if existing == Existing::Refuse && fs::symlink_metadata(target).is_ok() {
+        return Err(OutputError::Exists(target.to_owned()));
+    }
+    let folder = folder_of(target);
+    match fs::metadata(folder) {
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => Err(OutputError::io(target, io::ErrorKind::NotADirectory.into())),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => {
+            Err(OutputError::NoFolder { target: target.to_owned(), folder: folder.to_owned() })
+        }
+        Err(cause) => Err(OutputError::io(target, cause)),
+    }
+}
+
+impl AtomicFile {
+    /// Begins a file.
+    ///
+    /// # Errors
+    /// As for [`check_target`]; or another run is writing this target, or the system refuses.
+    pub fn create(target: &Path, existing: Existing) -> Result<Self, OutputError> {
+        check_target(target, existing)?;
+        // What a link points to is replaced, not the link.
+        let target = match existing {
+            Existing::Replace => fs::canonicalize(target).unwrap_or_else(|_| target.to_owned()),
+            Existing::Refuse => target.to_owned(),
+        };
+        let path = partial_name(&target);
+        let file = open_locked(&path, &target)?;
+        let partial = TempPath::try_from_path(path).map_err(|cause| OutputError::io(&target, cause))?;
+        file.set_len(0).map_err(|cause| OutputError::io(&target, cause))?;
+        Ok(Self { target, existing, partial, file })
+    }
+
+    /// Appends bytes.
+    ///
+    /// # Errors
+    /// The system refuses: a full disk, for example.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
+        self.file.write_all(bytes).map_err(|cause| OutputError::io(&self.target, cause))
+    }
+
+    /// Puts the file in its place, safe from a power cut.
+    ///
+    /// # Errors
+    /// The system refuses, or the target has appeared since the start and is to stay; the partial file is
+    /// left where it is then, so that no result is lost.
+    pub fn finish(self) -> Result<(), OutputError> {
+        let Self { target, existing, partial, file } = self;
+        if let Err(cause) = file.sync_all() {
+            // Nothing more can be done for the results than to leave them where they are.
+            let _ = partial.keep();
+            return Err(OutputError::io(&target, cause));
+        }
+        let moved = match existing {
+            Existing::Refuse => partial.persist_noclobber(&target),
+            Existing::Replace => partial.persist(&target),
+        };
+        if let Err(refused) = moved {
+            let _ = refused.path.keep();
+            return Err(match refused.error.kind() {
+                io::ErrorKind::AlreadyExists => OutputError::Exists(target),
+                _ => OutputError::io(&target, refused.error),
+            });
+        }
+        let synced = File::open(folder_of(&target)).and_then(|folder| folder.sync_all());
+        synced.map_err(|cause| OutputError::io(&target, cause))
+    }
+
+    /// Leaves what there is under its partial name, and returns that.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn keep(self) -> Result<PathBuf, OutputError> {
+        let fail = |cause| OutputError::io(&self.target, cause);
+        self.file.sync_all().map_err(fail)?;
+        self.partial.keep().map_err(|refused| fail(refused.error))
+    }
+}
+
+/// `results.jsonl.partial` for `results.jsonl`.
+fn partial_name(target: &Path) -> PathBuf {
+    let mut name = target.as_os_str().to_owned();
+    name.push(".partial");
+    name.into()
+}
+
+fn folder_of(target: &Path) -> &Path {
+    match target.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Opens the partial file, whoever left it behind, and makes sure that nobody else is writing it.
+fn open_locked(path: &Path, target: &Path) -> Result<File, OutputError> {
+    let fail = |cause| OutputError::io(target, cause);
+    loop {
+        let file = File::options().create(true).append(true).open(path).map_err(fail)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(OutputError::Busy(target.to_owned())),
+            // Some network file systems have no locks: then there is no protection, but there are results.
+            Err(TryLockError::Error(cause)) if cause.kind() == io::ErrorKind::Unsupported => return Ok(file),
+            Err(TryLockError::Error(cause)) => return Err(fail(cause)),
+        }
+        // Between opening and locking, its writer may have renamed it: then it is somebody's result now.
+        if same_file(&file, path).map_err(fail)? {
+            return Ok(file);
+        }
+    }
+}
+
+fn same_file(file: &File, path: &Path) -> io::Result<bool> {
+    let held = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(named) => Ok((held.dev(), held.ino()) == (named.dev(), named.ino())),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(cause) => Err(cause),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_file_appears_only_when_it_is_finished() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a.jsonl");
+        let mut file = AtomicFile::create(&target, Existing::Refuse).unwrap();
+        file.write(b"one\n").unwrap();
+        assert_eq!(names(folder.path()), ["a.jsonl.partial"]);
+        file.finish().unwrap();
+        assert_eq!(names(folder.path()), ["a.jsonl"]);
+        assert_eq!(fs::read(&target).unwrap(), b"one\n");
+    }
+
+    #[test]
+    fn a_file_that_is_given_up_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = AtomicFile::create(&folder.path().join("a.csv"), Existing::Refuse).unwrap();
+        file.write(b"half").unwrap();
+        drop(file);
+        assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn a_file_that_is_kept_stays_under_its_partial_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut file = AtomicFile::create(&folder.path().join("a.csv"), Existing::Refuse).unwrap();
+        file.write(b"half").unwrap();
+        let kept = file.keep().unwrap();
+        assert_eq!(kept, folder.path().join("a.csv.partial"));
+        assert_eq!(fs::read(kept).unwrap(), b"half");
+    }
+
+    #[test]
+    fn an_existing_file_is_replaced_only_when_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a.csv");
+        fs::write(&target, "old").unwrap();
+        let refused = AtomicFile::create(&target, Existing::Refuse).unwrap_err();
+        assert!(refused.is_usage());
+        assert_eq!(refused.to_string(), format!("{}: exists already; --force replaces it", target.display()));
+        let mut file = AtomicFile::create(&target, Existing::Replace).unwrap();
+        file.write(b"new").unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"old");
+        file.finish().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_target_that_appears_in_the_meantime_is_not_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a.csv");
+        let mut file = AtomicFile::create(&target, Existing::Refuse).unwrap();
+        file.write(b"mine").unwrap();
+        fs::write(&target, "theirs").unwrap();
+        assert!(matches!(file.finish(), Err(OutputError::Exists(_))));
+        assert_eq!(fs::read(&target).unwrap(), b"theirs");
+        assert_eq!(fs::read(folder.path().join("a.csv.partial")).unwrap(), b"mine");
+    }
+
+    #[test]
+    fn two_runs_never_write_one_target() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a.csv");
+        let first = AtomicFile::create(&target, Existing::Refuse).unwrap();
+        let second = AtomicFile::create(&target, Existing::Refuse).unwrap_err();
+        assert!(matches!(second, OutputError::Busy(_)), "{second}");
+        first.finish().unwrap();
+        assert_eq!(names(folder.path()), ["a.csv"]);
+    }
+
+    #[test]
+    fn what_a_killed_run_left_behind_is_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a.csv");
+        fs::write(folder.path().join("a.csv.partial"), "a long rest of an earlier run").unwrap();
+        let mut file = AtomicFile::create(&target, Existing::Refuse).unwrap();
+        file.write(b"short").unwrap();
+        file.finish().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"short");
+        assert_eq!(names(folder.path()), ["a.csv"]);
+    }
+
+    #[test]
+    fn a_missing_folder_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("out").join("a.csv");
+        let error = AtomicFile::create(&target, Existing::Refuse).unwrap_err();
+        let missing = folder.path().join("out");
+        assert!(
+            error.to_string().contains(&format!("the folder {} does not exist", missing.display())),
+            "{error}"
+        );
+        assert!(error.is_usage());
+    }
+
+    #[test]
+    fn a_directory_is_no_target() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = check_target(folder.path(), Existing::Replace).unwrap_err();
+        assert!(error.to_string().ends_with(": is a directory"), "{error}");
+    }
+
+    #[test]
+    fn a_link_keeps_pointing_to_what_was_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (real, link) = (folder.path().join("real.csv"), folder.path().join("link.csv"));
+        fs::write(&real, "old").unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let mut file = AtomicFile::create(&link, Existing::Replace).unwrap();
+        file.write(b"new").unwrap();
+        file.finish().unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&real).unwrap(), b"new");
+    }
+}

@@ -1,0 +1,68 @@
+//! Where bytes end up.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::FileTypeExt as _;
+use std::path::{Path, PathBuf};
+
+use super::{AtomicFile, Existing, OutputError};
+
+/// One place for results.
+pub(super) enum Destination {
+    /// The standard output, or what stands for it in a test.
+    Screen(Box<dyn Write + Send>),
+    /// A device or a pipe that somebody made: written as it is, since it can't be replaced.
+    Device(PathBuf, File),
+    /// A file that appears whole or not at all.
+    File(AtomicFile),
+}
+
+impl Destination {
+    /// Opens a path for writing.
+    pub(super) fn open(path: &Path, existing: Existing) -> Result<Self, OutputError> {
+        if is_device(path) {
+            let file = OpenOptions::new().write(true).open(path);
+            return file
+                .map(|file| Self::Device(path.to_owned(), file))
+                .map_err(|cause| OutputError::io(path, cause));
+        }
+        AtomicFile::create(path, existing).map(Self::File)
+    }
+
+    /// Writes all of `bytes` before it returns.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
+        match self {
+            Self::Screen(writer) => {
+                writer.write_all(bytes).and_then(|()| writer.flush()).map_err(OutputError::screen)
+            }
+            Self::Device(path, file) => file
+                .write_all(bytes)
+                .map_err(|cause| OutputError::stream(cause, || path.display().to_string())),
+            Self::File(file) => file.write(bytes),
+        }
+    }
+
+    /// Completes it.
+    pub(super) fn finish(self) -> Result<(), OutputError> {
+        match self {
+            Self::Screen(_) | Self::Device(..) => Ok(()),
+            Self::File(file) => file.finish(),
+        }
+    }
+
+    /// Leaves what there is; the path of a partial file.
+    pub(super) fn keep(self) -> Result<Option<PathBuf>, OutputError> {
+        match self {
+            Self::Screen(_) | Self::Device(..) => Ok(None),
+            Self::File(file) => file.keep().map(Some),
+        }
+    }
+}
+
+/// True for what is there and is neither a file nor a directory.
+pub(super) fn is_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| {
+        let kind = metadata.file_type();
+        kind.is_char_device() || kind.is_block_device() || kind.is_fifo()
+    })
+}

@@ -1,0 +1,297 @@
+//! The end of a run: a summary for people, and the same for programs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use anstyle::{AnsiColor, Style};
+use jobs::Presenter;
+
+use super::destination::Destination;
+use super::escape::defuse;
+use super::human::{count, counted, rate, seconds};
+use super::results::input_or_id;
+use super::{Existing, OutputError};
+use crate::outcome::{OutcomeBatch, Reason};
+use crate::summary::{Summary, WorkerSummary};
+
+/// How many failures of each reason are kept and shown.
+const SHOWN: usize = 5;
+
+/// Longer messages are cut in the summary; the results have them whole.
+const MESSAGE_LENGTH: usize = 160;
+
+/// Failed tasks, grouped by reason. Its size doesn't grow with their number.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FailureTally {
+    groups: BTreeMap<Reason, Group>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Group {
+    count: u64,
+    // Invariant: at most `SHOWN`, each a line without control characters.
+    first: Vec<String>,
+}
+
+impl FailureTally {
+    /// Counts the failures of a batch.
+    pub fn add(&mut self, batch: &OutcomeBatch, presenter: &dyn Presenter) {
+        for outcome in batch.iter() {
+            let Err(failure) = outcome.result else { continue };
+            let group = self.groups.entry(failure.reason).or_default();
+            group.count += 1;
+            if group.first.len() < SHOWN {
+                let mut line = String::new();
+                input_or_id(&outcome, presenter, &mut line);
+                line.push_str(": ");
+                line.extend(failure.message.chars().take(MESSAGE_LENGTH));
+                if failure.message.chars().nth(MESSAGE_LENGTH).is_some() {
+                    line.push('…');
+                }
+                defuse(&mut line, 0);
+                group.first.push(line);
+            }
+        }
+    }
+
+    /// True where nothing failed.
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+}
+
+/// Displays as the summary that people read.
+#[derive(Debug, Clone, Copy)]
+pub struct SummaryText<'a> {
+    /// What the run came to.
+    pub summary: &'a Summary,
+    /// What failed.
+    pub failures: &'a FailureTally,
+    /// The combined result in a line, for kinds that have one.
+    pub result: Option<&'a str>,
+    /// Use colours.
+    pub colour: bool,
+}
+
+impl fmt::Display for SummaryText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.headline(f)?;
+        if let Some(result) = self.result {
+            writeln!(f, "result: {result}")?;
+        }
+        self.reasons(f)?;
+        self.workers(f)
+    }
+}
+
+impl SummaryText<'_> {
+    fn style(&self, colour: AnsiColor) -> Style {
+        if self.colour { colour.on_default() } else { Style::new() }
+    }
+
+    /// `primes: 1,000,000 tasks in 1.23 s (813,008/s): 999,998 ok, 2 failed, 4 retries, 2 restarts`.
+    fn headline(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Summary { job, tasks, restarts, wall_seconds, tasks_per_second, .. } = self.summary;
+        let (green, red, yellow) =
+            (self.style(AnsiColor::Green), self.style(AnsiColor::Red), self.style(AnsiColor::Yellow));
+        if self.summary.interrupted {
+            write!(f, "{yellow}interrupted{yellow:#} ")?;
+        }
+        let ended = tasks.ok + tasks.failed;
+        write!(f, "{job}: {} in {}", counted(ended, "task"), seconds(*wall_seconds))?;
+        write!(f, " ({}): {green}{} ok{green:#}", rate(*tasks_per_second), count(tasks.ok))?;
+        if tasks.failed > 0 {
+            write!(f, ", {red}{} failed{red:#}", count(tasks.failed))?;
+        }
+        if tasks.skipped > 0 {
+            write!(f, ", {} already done", count(tasks.skipped))?;
+        }
+        if tasks.retried > 0 {
+            write!(f, ", {} tried again", count(tasks.retried))?;
+        }
+        if *restarts > 0 {
+            write!(f, ", {}", counted(*restarts, "worker restart"))?;
+        }
+        writeln!(f)
+    }
+
+    /// The failures by reason, the first few of each.
+    fn reasons(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let red = self.style(AnsiColor::Red);
+        for (reason, group) in &self.failures.groups {
+            writeln!(f, "{red}failed ({}){red:#}: {}", reason.name(), counted(group.count, "task"))?;
+            for line in &group.first {
+                writeln!(f, "  {line}")?;
+            }
+            let more = group.count.saturating_sub(group.first.len() as u64);
+            if more > 0 {
+                writeln!(f, "  … and {} more", count(more))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A line a worker: right-aligned numbers under their names.
+    fn workers(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.summary.per_worker.is_empty() {
+            return Ok(());
+        }
+        let header = ["worker", "pid", "starts", "tasks", "busy", "busy %"].map(str::to_owned);
+        let rows = self.summary.per_worker.iter().map(|worker| row(worker, self.summary.wall_seconds));
+        let rows: Vec<_> = std::iter::once(header).chain(rows).collect();
+        let mut widths = [0; 6];
+        for row in &rows {
+            for (width, cell) in widths.iter_mut().zip(row) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        for [name, rest @ ..] in &rows {
+            let [first, widths @ ..] = widths;
+            write!(f, "  {name:first$}")?;
+            for (cell, width) in rest.iter().zip(widths) {
+                write!(f, "  {cell:>width$}")?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+fn row(worker: &WorkerSummary, wall_seconds: f64) -> [String; 6] {
+    let share = if wall_seconds > 0.0 { 100.0 * worker.busy_seconds / wall_seconds } else { 0.0 };
+    [
+        worker.name.clone(),
+        worker.pid.to_string(),
+        count(worker.incarnations.into()),
+        count(worker.tasks),
+        seconds(worker.busy_seconds),
+        format!("{share:.0} %"),
+    ]
+}
+
+/// Writes the summary as JSON, whole or not at all; an earlier file is replaced.
+///
+/// # Errors
+/// The file can't be written.
+pub fn write_summary_json(summary: &Summary, path: &Path) -> Result<(), OutputError> {
+    let mut bytes =
+        serde_json::to_vec_pretty(summary).map_err(|error| OutputError::io(path, error.into()))?;
+    bytes.push(b'\n');
+    let mut file = Destination::open(path, Existing::Replace)?;
+    file.write(&bytes)?;
+    file.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::{Failure, Outcome};
+    use crate::summary::TaskCounts;
+    use crate::testing::EchoPresenter;
+
+    fn summary() -> Summary {
+        let worker = |number: u32, tasks| WorkerSummary {
+            name: format!("worker-{number}"),
+            pid: 4_120 + number,
+            incarnations: 1,
+            tasks,
+            busy_seconds: 1.1,
+        };
+        Summary {
+            run_id: "r1".into(),
+            job: "primes".into(),
+            kind: "primes".into(),
+            workers: 2,
+            tasks: TaskCounts { planned: 1_000_000, ok: 999_994, failed: 6, retried: 12, skipped: 0 },
+            restarts: 1,
+            wall_seconds: 1.23,
+            cpu_seconds: 2.3,
+            tasks_per_second: 813_008.1,
+            result: None,
+            per_worker: vec![worker(1, 500_000), worker(2, 499_999)],
+            interrupted: false,
+        }
+    }
+
+    fn failures() -> FailureTally {
+        let failure = Failure {
+            reason: Reason::Signal,
+            message: "killed by SIGSEGV\nin the middle".into(),
+            history: Vec::new(),
+        };
+        let mut batch = OutcomeBatch::new();
+        for _ in 0..6 {
+            batch.push(Outcome {
+                task: protocol::TaskId(7),
+                payload: b"cat.jpg",
+                attempts: 3,
+                worker: 1,
+                micros: 5,
+                slow: false,
+                result: Err(&failure),
+            });
+        }
+        let mut tally = FailureTally::default();
+        tally.add(&batch, &EchoPresenter);
+        tally
+    }
+
+    #[test]
+    fn the_summary_reads_well() {
+        let (summary, failures) = (summary(), failures());
+        let text = SummaryText { summary: &summary, failures: &failures, result: Some("42"), colour: false };
+        let expected = "\
+primes: 1,000,000 tasks in 1.23 s (813,008/s): 999,994 ok, 6 failed, 12 tried again, 1 worker restart
+result: 42
+failed (signal): 6 tasks
+  cat.jpg: killed by SIGSEGV\\nin the middle
+  cat.jpg: killed by SIGSEGV\\nin the middle
+  cat.jpg: killed by SIGSEGV\\nin the middle
+  cat.jpg: killed by SIGSEGV\\nin the middle
+  cat.jpg: killed by SIGSEGV\\nin the middle
+  … and 1 more
+  worker     pid  starts    tasks    busy  busy %
+  worker-1  4121       1  500,000  1.10 s    89 %
+  worker-2  4122       1  499,999  1.10 s    89 %
+";
+        assert_eq!(text.to_string(), expected);
+    }
+
+    #[test]
+    fn colour_is_only_there_when_asked_for() {
+        let (summary, failures) = (summary(), FailureTally::default());
+        let text =
+            |colour| SummaryText { summary: &summary, failures: &failures, result: None, colour }.to_string();
+        assert!(!text(false).contains('\u{1b}'));
+        assert!(text(true).contains('\u{1b}'));
+    }
+
+    #[test]
+    fn the_json_has_its_keys_in_order_and_replaces_an_earlier_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("summary.json");
+        std::fs::write(&path, "old").unwrap();
+        write_summary_json(&summary(), &path).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(
+            keys,
+            [
+                "run_id",
+                "job",
+                "kind",
+                "workers",
+                "tasks",
+                "restarts",
+                "wall_seconds",
+                "cpu_seconds",
+                "tasks_per_second",
+                "result",
+                "per_worker",
+                "interrupted"
+            ]
+        );
+    }
+}

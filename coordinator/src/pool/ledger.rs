@@ -1,0 +1,235 @@
+//! What goes with each task through the pool: its payload on the way in, its outcome on the way out.
+//!
+//! The queue decides by ids; the bytes are kept here, in blocks, so that a tiny task costs no allocation and
+//! one task that takes for ever does not keep the others' bytes in memory. In input order, outcomes wait
+//! here for the older ones.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+
+use protocol::{Payloads, TaskId};
+
+use crate::outcome::{Failure, Outcome, OutcomeBatch};
+use crate::pool::Order;
+
+const BLOCK: usize = 1024;
+
+/// How an attempt ended, beside its value.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Meta {
+    pub(super) attempts: u32,
+    pub(super) worker: u32,
+    pub(super) micros: u64,
+    pub(super) slow: bool,
+}
+
+#[derive(Debug)]
+struct Held {
+    meta: Meta,
+    result: Result<Range<usize>, Box<Failure>>,
+}
+
+#[derive(Debug, Default)]
+struct Block {
+    payloads: Payloads,
+    // Only in input order: outcomes that wait for older ones, and their values end to end.
+    held: Vec<Option<Held>>,
+    values: Vec<u8>,
+    released: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Ledger {
+    order: Order,
+    // Invariant: blocks[i] holds the ids from (first + i) * BLOCK on; None: all have left.
+    blocks: VecDeque<Option<Box<Block>>>,
+    first: u64,
+    next_in: u64,
+    // In input order, the next to leave.
+    next_out: u64,
+    held_bytes: usize,
+    // A block's memory, to be used again.
+    spare: Option<Box<Block>>,
+}
+
+impl Ledger {
+    pub(super) fn new(order: Order) -> Self {
+        Self { order, blocks: VecDeque::new(), first: 0, next_in: 0, next_out: 0, held_bytes: 0, spare: None }
+    }
+
+    /// Keeps the payload of the next task.
+    pub(super) fn push(&mut self, payload: &[u8]) {
+        if self.next_in.is_multiple_of(BLOCK as u64) {
+            self.blocks.push_back(Some(self.spare.take().unwrap_or_default()));
+        }
+        if let Some(Some(block)) = self.blocks.back_mut() {
+            block.payloads.push(payload);
+        }
+        self.next_in += 1;
+    }
+
+    pub(super) fn payload(&self, task: TaskId) -> &[u8] {
+        let (index, offset) = self.locate(task);
+        let block = self.blocks.get(index).and_then(Option::as_deref);
+        block.and_then(|block| block.payloads.get(offset)).unwrap_or_default()
+    }
+
+    /// Bytes of values that wait for older outcomes.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    /// Takes a task's outcome; it leaves into `out` now, or when its turn comes.
+    pub(super) fn settle(
+        &mut self,
+        task: TaskId,
+        meta: Meta,
+        result: Result<&[u8], Box<Failure>>,
+        out: &mut OutcomeBatch,
+    ) {
+        if self.order == Order::Completion || task.0 == self.next_out {
+            let outcome = outcome(task, self.payload(task), meta, result.as_deref().map_err(AsRef::as_ref));
+            out.push(outcome);
+            self.release(task);
+            if self.order == Order::Input {
+                self.next_out += 1;
+                self.release_held(out);
+            }
+            return;
+        }
+        let (index, offset) = self.locate(task);
+        let Some(Some(block)) = self.blocks.get_mut(index) else { return };
+        if block.held.len() <= offset {
+            block.held.resize_with(block.payloads.len().max(offset + 1), || None);
+        }
+        let result = result.map(|value| {
+            let start = block.values.len();
+            block.values.extend_from_slice(value);
+            self.held_bytes += value.len();
+            start..block.values.len()
+        });
+        if let Some(place) = block.held.get_mut(offset) {
+            *place = Some(Held { meta, result });
+        }
+    }
+
+    /// Lets go what waited for the outcome that has just left.
+    fn release_held(&mut self, out: &mut OutcomeBatch) {
+        loop {
+            let task = TaskId(self.next_out);
+            let (index, offset) = self.locate(task);
+            let Some(Some(block)) = self.blocks.get_mut(index) else { return };
+            let Some(held) = block.held.get_mut(offset).and_then(Option::take) else { return };
+            let result = match &held.result {
+                Ok(range) => {
+                    let value = block.values.get(range.clone()).unwrap_or_default();
+                    self.held_bytes = self.held_bytes.saturating_sub(value.len());
+                    Ok(value)
+                }
+                Err(failure) => Err(failure.as_ref()),
+            };
+            let payload = block.payloads.get(offset).unwrap_or_default();
+            out.push(outcome(task, payload, held.meta, result));
+            self.next_out += 1;
+            self.release(task);
+        }
+    }
+
+    /// Forgets a task whose outcome has left, and its block with the last of them.
+    fn release(&mut self, task: TaskId) {
+        let (index, _) = self.locate(task);
+        let Some(place) = self.blocks.get_mut(index) else { return };
+        let Some(block) = place else { return };
+        block.released += 1;
+        if block.released < BLOCK {
+            return;
+        }
+        if let Some(mut block) = place.take() {
+            block.payloads.clear();
+            block.held.clear();
+            block.values.clear();
+            block.released = 0;
+            // A block that held large payloads is not worth keeping.
+            self.spare = (block.payloads.capacity() <= 1 << 20).then_some(block);
+        }
+        while let Some(None) = self.blocks.front() {
+            self.blocks.pop_front();
+            self.first += 1;
+        }
+    }
+
+    fn locate(&self, task: TaskId) -> (usize, usize) {
+        let block = (task.0 / BLOCK as u64).wrapping_sub(self.first);
+        (usize::try_from(block).unwrap_or(usize::MAX), (task.0 % BLOCK as u64) as usize)
+    }
+}
+
+fn outcome<'a>(
+    task: TaskId,
+    payload: &'a [u8],
+    meta: Meta,
+    result: Result<&'a [u8], &'a Failure>,
+) -> Outcome<'a> {
+    Outcome {
+        task,
+        payload,
+        attempts: meta.attempts,
+        worker: meta.worker,
+        micros: meta.micros,
+        slow: meta.slow,
+        result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const META: Meta = Meta { attempts: 1, worker: 1, micros: 0, slow: false };
+
+    fn settle_all(order: Order, tasks: &[u64]) -> Vec<(u64, Vec<u8>, Vec<u8>)> {
+        let mut ledger = Ledger::new(order);
+        for task in 0..tasks.len() as u64 {
+            ledger.push(&task.to_le_bytes());
+        }
+        let mut out = OutcomeBatch::new();
+        for &task in tasks {
+            ledger.settle(TaskId(task), META, Ok(&[task as u8]), &mut out);
+        }
+        assert_eq!(ledger.held_bytes(), 0);
+        out.iter().map(|o| (o.task.0, o.payload.to_vec(), o.result.unwrap().to_vec())).collect()
+    }
+
+    /// A permutation of 0..5000 that leaves nothing in its place.
+    fn shuffled() -> Vec<u64> {
+        (0..5000).map(|i| (i * 2579 + 1234) % 5000).collect()
+    }
+
+    #[test]
+    fn input_order_is_restored() {
+        let got = settle_all(Order::Input, &shuffled());
+        let wanted: Vec<_> = (0..5000u64).map(|i| (i, i.to_le_bytes().to_vec(), vec![i as u8])).collect();
+        assert_eq!(got, wanted);
+    }
+
+    #[test]
+    fn completion_order_is_kept() {
+        let order = shuffled();
+        let got: Vec<u64> = settle_all(Order::Completion, &order).into_iter().map(|(id, ..)| id).collect();
+        assert_eq!(got, order);
+    }
+
+    #[test]
+    fn blocks_go_with_their_last_task() {
+        let mut ledger = Ledger::new(Order::Completion);
+        let mut out = OutcomeBatch::new();
+        for task in 0..100_000u64 {
+            ledger.push(b"payload");
+            if task > 0 {
+                ledger.settle(TaskId(task), META, Ok(b""), &mut out);
+            }
+        }
+        let kept = ledger.blocks.iter().flatten().count();
+        assert!(kept <= 2, "{kept} blocks kept for one unfinished task");
+    }
+}

@@ -1,0 +1,199 @@
+//! One worker process with its links.
+
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use protocol::{
+    BatchEncoder, Bootstrap, BootstrapError, CoordinatorEnd, Filled, FrameReader, Running, Start, TaskId,
+    ToWorker,
+};
+
+use super::lines::Lines;
+use crate::queue::{BatchId, KillReason, Lease, Time, WorkerId};
+use crate::supervisor::{Process, Program, advice};
+
+/// How far the greeting has come.
+enum Stage {
+    /// The process has been started.
+    Expected(Bootstrap),
+    /// It has greeted.
+    Greeted(CoordinatorEnd),
+    /// Its greeting came to nothing.
+    Failed,
+}
+
+/// A worker process with its links.
+pub(super) struct Link {
+    pub(super) process: Process,
+    pub(super) worker: WorkerId,
+    pub(super) incarnation: u32,
+    stage: Stage,
+    pub(super) reader: FrameReader,
+    /// It said that it can't run this job.
+    pub(super) refused: Option<String>,
+    /// It said goodbye.
+    pub(super) goodbye: bool,
+    /// What it said that makes no sense.
+    pub(super) broke: Option<String>,
+    /// Why it was killed, if it was us.
+    pub(super) killed: Option<KillReason>,
+    /// When its link ended.
+    pub(super) ended_at: Option<Time>,
+    pub(super) lines: Lines,
+    /// A large value on its way in pieces, and whose it is.
+    pub(super) chunks: Option<(TaskId, u32, Vec<u8>)>,
+    encoder: BatchEncoder,
+    // Batches with the numbers that this worker knows them by and their lengths, oldest first.
+    batches: VecDeque<(BatchId, u64, usize)>,
+    next_batch: u64,
+    /// Outcomes that it has reported.
+    pub(super) reported: u64,
+    /// Resident memory when it was first looked at, in bytes.
+    first_memory: Option<u64>,
+}
+
+/// At most this many batches are remembered: more than a worker can have in its hands.
+const BATCHES: usize = 8;
+
+impl Link {
+    /// Starts a process and hands it its end of the links.
+    pub(super) fn start(program: &Program, worker: WorkerId, incarnation: u32) -> io::Result<Self> {
+        let mut bootstrap = Bootstrap::new()?;
+        let stdin = bootstrap.child_stdin().ok_or_else(|| io::Error::other("the link has no other end"))?;
+        let process = Process::spawn(program, &bootstrap.arguments(), stdin)?;
+        Ok(Self {
+            process,
+            worker,
+            incarnation,
+            stage: Stage::Expected(bootstrap),
+            reader: FrameReader::new(),
+            refused: None,
+            goodbye: false,
+            broke: None,
+            killed: None,
+            ended_at: None,
+            lines: Lines::default(),
+            chunks: None,
+            encoder: BatchEncoder::new(),
+            batches: VecDeque::new(),
+            next_batch: 0,
+            reported: 0,
+            first_memory: None,
+        })
+    }
+
+    /// Where its frames come from; the same descriptor before and after the greeting.
+    pub(super) fn frames(&self) -> Option<BorrowedFd<'_>> {
+        match &self.stage {
+            Stage::Expected(bootstrap) => Some(bootstrap.stream()),
+            Stage::Greeted(end) => Some(end.stream.as_fd()),
+            Stage::Failed => None,
+        }
+    }
+
+    /// Reads what has come, without waiting.
+    pub(super) fn fill(&mut self) -> io::Result<Filled> {
+        match &self.stage {
+            Stage::Expected(bootstrap) => self.reader.fill(bootstrap.stream()),
+            Stage::Greeted(end) => self.reader.fill(&end.stream),
+            Stage::Failed => Ok(Filled::Closed),
+        }
+    }
+
+    /// What its status cell says that it is running.
+    pub(super) fn running(&self) -> Option<Running> {
+        match &self.stage {
+            Stage::Expected(_) | Stage::Failed => None,
+            Stage::Greeted(end) => end.cell.running(),
+        }
+    }
+
+    /// How many tasks it has finished and not reported, as its status cell says.
+    pub(super) fn unreported(&self) -> usize {
+        let Stage::Greeted(end) = &self.stage else { return 0 };
+        usize::try_from(end.cell.finished().saturating_sub(self.reported)).unwrap_or(usize::MAX)
+    }
+
+    /// Notes that it makes no sense; the first reason counts.
+    pub(super) fn set_broke(&mut self, why: String) {
+        self.broke.get_or_insert(why);
+    }
+
+    pub(super) fn greeted(&self) -> bool {
+        matches!(self.stage, Stage::Greeted(_))
+    }
+
+    /// It has greeted: takes its tasks' link and tells it what it is to do.
+    pub(super) fn accept(&mut self, start: &Start<'_>) -> Result<(), String> {
+        let message = ToWorker::Start(start.clone()).encode().map_err(|error| error.to_string())?;
+        let Stage::Expected(bootstrap) = std::mem::replace(&mut self.stage, Stage::Failed) else {
+            return Err("it greeted twice".into());
+        };
+        let end = bootstrap.accept().map_err(|error| match &error {
+            BootstrapError::Io(cause) => {
+                advice(cause).map_or(error.to_string(), |what| format!("{error}: {what}"))
+            }
+            _ => error.to_string(),
+        })?;
+        // Where the worker is already dead, its death tells more than this error.
+        let _ = end.sender.send(&message);
+        self.stage = Stage::Greeted(end);
+        Ok(())
+    }
+
+    /// Sends tasks in one message.
+    pub(super) fn send_batch<'a>(
+        &mut self,
+        id: BatchId,
+        tasks: impl Iterator<Item = (Lease, &'a [u8])>,
+    ) -> io::Result<()> {
+        let Stage::Greeted(end) = &mut self.stage else { return Ok(()) };
+        let number = self.next_batch;
+        self.next_batch += 1;
+        self.encoder.begin(number);
+        for (lease, payload) in tasks {
+            if !self.encoder.push(lease.task, lease.attempt, payload) {
+                return Err(io::Error::other("a batch is larger than a message"));
+            }
+        }
+        let length = self.encoder.len();
+        if self.batches.len() == BATCHES {
+            self.batches.pop_front();
+        }
+        self.batches.push_back((id, number, length));
+        // Opened before it is sent, or the worker would find nothing to claim.
+        end.cell.open(number, u16::try_from(length).unwrap_or(u16::MAX));
+        end.sender.send(self.encoder.bytes())
+    }
+
+    pub(super) fn send_pill(&mut self) -> io::Result<()> {
+        let Stage::Greeted(end) = &self.stage else { return Ok(()) };
+        let message = ToWorker::Pill.encode().map_err(io::Error::other)?;
+        end.sender.send(&message)
+    }
+
+    /// Takes back what it has not started of a batch, except that at least `keep` tasks of it stay; returns
+    /// how many stay with it.
+    pub(super) fn recall(&mut self, id: BatchId, keep: usize) -> Option<usize> {
+        let Stage::Greeted(end) = &mut self.stage else { return None };
+        let (_, number, length) = *self.batches.iter().find(|(batch, ..)| *batch == id)?;
+        let unclaimed = keep.saturating_sub(end.cell.claimed(number));
+        let taken = end.cell.recall_tail(number, u16::try_from(unclaimed).unwrap_or(u16::MAX));
+        Some(if taken.is_empty() { length } else { taken.start })
+    }
+
+    /// By how many bytes its resident memory has grown since the first look.
+    pub(super) fn memory_growth(&mut self) -> u64 {
+        let Some(now) = resident_bytes(self.process.id()) else { return 0 };
+        let first = *self.first_memory.get_or_insert(now);
+        now.saturating_sub(first)
+    }
+}
+
+/// Resident memory, as the kernel tells: the second field of `statm`, in pages.
+fn resident_bytes(pid: u32) -> Option<u64> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = text.split(' ').nth(1)?.parse().ok()?;
+    Some(pages.saturating_mul(rustix::param::page_size() as u64))
+}

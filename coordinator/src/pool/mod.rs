@@ -1,0 +1,54 @@
+//! The pool: queue, supervisor and links, driven from one thread.
+//!
+//! [`run`] takes tasks from a [`Source`], has them run by worker processes, and hands their outcomes to a
+//! [`Sink`]: these two are its seams. It returns when every task has its outcome, or when the run was stopped
+//! or can't go on; whatever happens, no process of it is left then.
+
+mod act;
+mod clock;
+mod collect;
+mod control;
+mod death;
+mod driver;
+mod frames;
+mod ledger;
+mod lines;
+mod link;
+mod options;
+mod report;
+mod sink;
+mod source;
+
+use std::io;
+
+pub use control::{Control, Controlled, Request, Waker};
+pub use options::{BatchSize, Limits, Order, PoolOptions};
+pub use report::{End, PoolReport, WorkerReport};
+pub use sink::{Offer, OutcomeWriter, Sink, Writer};
+pub use source::{Earlier, Incoming, Planner, Source, Supply};
+
+/// What all workers of a run do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Work {
+    /// The kind's name.
+    pub kind: String,
+    /// What the kind's plan says that every worker must know.
+    pub setup: Vec<u8>,
+}
+
+/// Runs everything that `source` has, and hands every outcome to `sink`.
+///
+/// Call it from a thread that does nothing else: the workers are killed when it ends.
+///
+/// # Errors
+/// The machine has no more files for the pool itself. What goes wrong with tasks, workers, source or sink
+/// stands in the report.
+pub fn run(
+    options: &PoolOptions,
+    work: &Work,
+    controlled: &Controlled,
+    source: &mut dyn Source,
+    sink: &mut dyn Sink,
+) -> io::Result<PoolReport> {
+    driver::Driver::new(options, work, controlled, source, sink)?.run()
+}

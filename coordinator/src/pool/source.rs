@@ -1,0 +1,308 @@
+//! Where tasks come from.
+
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
+use jobs::{PlanError, Tasks};
+use protocol::{Payloads, TaskId};
+
+use super::Waker;
+use crate::outcome::{Outcome, OutcomeBatch};
+
+/// How many payloads and bytes the planner hands over at once.
+const CHUNK: usize = 4096;
+const CHUNK_BYTES: usize = 256 * 1024;
+/// How many such chunks may wait.
+const CHUNKS: usize = 4;
+
+/// A supply of tasks for a pool. Never blocks the pool's thread.
+pub trait Source {
+    /// Appends at most `max` tasks to `into`, and not much more than 256 KiB of them: what a pool holds is
+    /// bounded in bytes too. A source that has nothing now must call the pool's [`Waker`] when it has.
+    fn take(&mut self, max: usize, into: &mut Incoming) -> Supply;
+}
+
+/// Tasks on their way into a pool.
+#[derive(Debug, Clone, Default)]
+pub struct Incoming {
+    /// One payload a task, in input order.
+    pub payloads: Payloads,
+    /// The outcomes of those tasks that are done already, in input order and without their payloads: such a
+    /// task is not run, and its outcome takes its place among the others'.
+    pub done: OutcomeBatch,
+}
+
+impl Incoming {
+    /// Forgets the tasks and keeps the memory.
+    pub(super) fn clear(&mut self) {
+        self.payloads.clear();
+        self.done.clear();
+    }
+}
+
+/// What an earlier session of the same run has done. Lives on the planning thread, and may wait.
+pub trait Earlier: Send {
+    /// The outcome of `task`, where it has one. Tasks are asked for in ascending order.
+    ///
+    /// # Errors
+    /// It can't be read.
+    fn outcome(&mut self, task: TaskId) -> Result<Option<Outcome<'_>>, PlanError>;
+}
+
+/// What a source has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Supply {
+    /// Something was appended; ask again.
+    Some,
+    /// Nothing now.
+    Pending,
+    /// Nothing any more.
+    End,
+    /// An input turned out to be bad.
+    Failed(PlanError),
+}
+
+/// Plans on a thread of its own, so that a slow input never holds up the pool.
+#[derive(Debug)]
+pub struct Planner {
+    chunks: Receiver<Result<Incoming, PlanError>>,
+    current: Incoming,
+    // What was taken of the current chunk: payloads, and outcomes of tasks that are done.
+    next: usize,
+    next_done: usize,
+    next_task: u64,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Planner {
+    /// Starts planning; `earlier` knows which tasks are done already.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn spawn(
+        tasks: Box<dyn Tasks>,
+        earlier: Option<Box<dyn Earlier>>,
+        waker: Waker,
+    ) -> std::io::Result<Self> {
+        let (sender, chunks) = bounded(CHUNKS);
+        let desk = Desk { chunks: sender, earlier, next: 0, waker };
+        let thread = std::thread::Builder::new().name("planner".into()).spawn(move || plan(tasks, desk))?;
+        Ok(Self {
+            chunks,
+            current: Incoming::default(),
+            next: 0,
+            next_done: 0,
+            next_task: 0,
+            thread: Some(thread),
+        })
+    }
+
+    /// A planner that has died has not planned everything.
+    fn end(&mut self) -> Supply {
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Err(_)) => {
+                Supply::Failed(PlanError("planning stopped in the middle (a bug in the kind)".into()))
+            }
+            _ => Supply::End,
+        }
+    }
+}
+
+impl Source for Planner {
+    fn take(&mut self, max: usize, into: &mut Incoming) -> Supply {
+        if self.next >= self.current.payloads.len() {
+            match self.chunks.try_recv() {
+                Ok(Ok(chunk)) => (self.current, self.next, self.next_done) = (chunk, 0, 0),
+                Ok(Err(error)) => return Supply::Failed(error),
+                Err(TryRecvError::Empty) => return Supply::Pending,
+                Err(TryRecvError::Disconnected) => return self.end(),
+            }
+        }
+        let until = self.current.payloads.len().min(self.next.saturating_add(max));
+        for index in self.next..until {
+            into.payloads.push(self.current.payloads.get(index).unwrap_or_default());
+        }
+        self.next_task += (until - self.next) as u64;
+        self.next = until;
+        while let Some(outcome) = self.current.done.get(self.next_done)
+            && outcome.task.0 < self.next_task
+        {
+            into.done.push(outcome);
+            self.next_done += 1;
+        }
+        Supply::Some
+    }
+}
+
+/// The planning thread's end.
+struct Desk {
+    chunks: Sender<Result<Incoming, PlanError>>,
+    earlier: Option<Box<dyn Earlier>>,
+    next: u64,
+    waker: Waker,
+}
+
+impl Desk {
+    /// Hands over a chunk; false where nobody wants it any more.
+    fn hand_over(&mut self, payloads: Payloads) -> Result<bool, PlanError> {
+        let Some(earlier) = &mut self.earlier else {
+            return Ok(self.send(Incoming { payloads, done: OutcomeBatch::new() }));
+        };
+        let mut part = Incoming::default();
+        for payload in payloads.iter() {
+            part.payloads.push(payload);
+            if let Some(outcome) = earlier.outcome(TaskId(self.next))? {
+                part.done.push(Outcome { payload: &[], ..outcome });
+            }
+            self.next += 1;
+            // Values may be much larger than payloads: a part is as bounded as a chunk.
+            if part.done.total_bytes() >= CHUNK_BYTES {
+                if self.chunks.send(Ok(std::mem::take(&mut part))).is_err() {
+                    return Ok(false);
+                }
+                self.waker.wake();
+            }
+        }
+        Ok(part.payloads.is_empty() || self.send(part))
+    }
+
+    // A pool that has gone needs no more.
+    fn send(&self, chunk: Incoming) -> bool {
+        let wanted = self.chunks.send(Ok(chunk)).is_ok();
+        self.waker.wake();
+        wanted
+    }
+}
+
+fn plan(mut tasks: Box<dyn Tasks>, mut desk: Desk) {
+    loop {
+        let mut chunk = Payloads::new();
+        let end = fill(tasks.as_mut(), &mut chunk);
+        let wanted = if chunk.is_empty() { Ok(true) } else { desk.hand_over(chunk) };
+        // What came before the bad place has been handed over.
+        match wanted.and_then(|wanted| end.map(|more| wanted && more)) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => {
+                let _ = desk.chunks.send(Err(error));
+                break;
+            }
+        }
+    }
+    let Desk { chunks, waker, .. } = desk;
+    // Only who is woken after the end can see it.
+    drop(chunks);
+    waker.wake();
+}
+
+/// Fills a chunk; true where there is more.
+fn fill(tasks: &mut dyn Tasks, chunk: &mut Payloads) -> Result<bool, PlanError> {
+    while chunk.len() < CHUNK && chunk.total_bytes() < CHUNK_BYTES {
+        let before = chunk.len();
+        let wanted = affordable(chunk);
+        if !tasks.next(wanted, chunk)? {
+            return Ok(false);
+        }
+        // A slow input hands over what it has.
+        if chunk.len() - before < wanted {
+            return Ok(true);
+        }
+    }
+    Ok(true)
+}
+
+/// How many more payloads fit, if they are as long as those before: a few to begin with.
+fn affordable(chunk: &Payloads) -> usize {
+    if chunk.is_empty() {
+        return 16;
+    }
+    let mean = chunk.total_bytes() / chunk.len();
+    let fit = CHUNK_BYTES.saturating_sub(chunk.total_bytes()) / mean.max(1);
+    fit.clamp(1, CHUNK - chunk.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::Control;
+
+    /// Counts up to a number, a hundred at a time; 13,000 is bad.
+    struct Count(u32, u32);
+
+    impl Tasks for Count {
+        fn next(&mut self, max: usize, into: &mut Payloads) -> Result<bool, PlanError> {
+            for _ in 0..max.min(100) {
+                match self.0 {
+                    13_000 => return Err(PlanError("unlucky".into())),
+                    next if next == self.1 => return Ok(false),
+                    next => into.push(&next.to_le_bytes()),
+                }
+                self.0 += 1;
+            }
+            Ok(true)
+        }
+    }
+
+    /// Every third task is done; the values fill several chunks.
+    struct Thirds;
+
+    impl Earlier for Thirds {
+        fn outcome(&mut self, task: TaskId) -> Result<Option<Outcome<'_>>, PlanError> {
+            const VALUE: &[u8] = &[7; 100];
+            let outcome = Outcome {
+                task,
+                payload: &[],
+                attempts: 1,
+                worker: 1,
+                micros: 0,
+                slow: false,
+                result: Ok(VALUE),
+            };
+            Ok(task.0.is_multiple_of(3).then_some(outcome))
+        }
+    }
+
+    fn drain(tasks: Count) -> (Vec<u32>, Supply) {
+        let (numbers, _, end) = drain_with(tasks, None);
+        (numbers, end)
+    }
+
+    fn drain_with(tasks: Count, earlier: Option<Box<dyn Earlier>>) -> (Vec<u32>, Vec<u64>, Supply) {
+        let (control, _pool) = Control::new().unwrap();
+        let mut planner = Planner::spawn(Box::new(tasks), earlier, control.waker()).unwrap();
+        let mut all = Incoming::default();
+        loop {
+            match planner.take(777, &mut all) {
+                Supply::Some => {}
+                Supply::Pending => std::thread::yield_now(),
+                end => {
+                    let number = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().unwrap());
+                    let done = all.done.iter().map(|outcome| outcome.task.0).collect();
+                    return (all.payloads.iter().map(number).collect(), done, end);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_task_comes_in_order() {
+        let (numbers, end) = drain(Count(0, 12_000));
+        assert_eq!(end, Supply::End);
+        assert!(numbers.into_iter().eq(0..12_000));
+    }
+
+    #[test]
+    fn an_input_that_turns_bad_is_told_after_the_good_part() {
+        let (numbers, end) = drain(Count(0, 20_000));
+        assert_eq!(end, Supply::Failed(PlanError("unlucky".into())));
+        assert!(numbers.into_iter().eq(0..13_000));
+    }
+
+    #[test]
+    fn what_is_done_comes_with_its_task() {
+        let (numbers, done, end) = drain_with(Count(0, 12_000), Some(Box::new(Thirds)));
+        assert_eq!(end, Supply::End);
+        assert!(numbers.into_iter().eq(0..12_000));
+        assert!(done.into_iter().eq((0..12_000).step_by(3)));
+    }
+}

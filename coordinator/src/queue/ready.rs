@@ -1,0 +1,135 @@
+//! Tasks that wait: in lanes by priority, alone, or for their next attempt.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+
+use protocol::TaskId;
+
+use super::Time;
+
+/// A lane that has been passed over this often counts as one priority higher.
+const AGE: u32 = 64;
+
+#[derive(Debug, Default)]
+struct Lane {
+    tasks: VecDeque<TaskId>,
+    passed: u32,
+}
+
+/// Everything that is not in a worker's hands.
+#[derive(Debug, Default)]
+pub(super) struct Ready {
+    // Highest priority first. Invariant: no lane is empty; `count` is the sum of their lengths.
+    lanes: BTreeMap<Reverse<i32>, Lane>,
+    count: usize,
+    // Tasks that must be alone in a worker's hands.
+    lone: VecDeque<TaskId>,
+    waiting: BinaryHeap<Reverse<(Time, TaskId)>>,
+}
+
+impl Ready {
+    pub(super) fn push_back(&mut self, priority: i32, task: TaskId) {
+        self.lanes.entry(Reverse(priority)).or_default().tasks.push_back(task);
+        self.count += 1;
+    }
+
+    pub(super) fn push_front(&mut self, priority: i32, task: TaskId) {
+        self.lanes.entry(Reverse(priority)).or_default().tasks.push_front(task);
+        self.count += 1;
+    }
+
+    pub(super) fn push_lone(&mut self, task: TaskId) {
+        self.lone.push_front(task);
+    }
+
+    pub(super) fn push_waiting(&mut self, until: Time, task: TaskId) {
+        self.waiting.push(Reverse((until, task)));
+    }
+
+    /// How many tasks stand in lanes.
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
+    pub(super) fn has_lone(&self) -> bool {
+        !self.lone.is_empty()
+    }
+
+    pub(super) fn pop_lone(&mut self) -> Option<TaskId> {
+        self.lone.pop_front()
+    }
+
+    /// Takes tasks from the front of the lane whose turn it is, as long as `take` agrees.
+    pub(super) fn pop_while(&mut self, mut take: impl FnMut(TaskId) -> bool) {
+        let Some(turn) = self.turn() else { return };
+        for (priority, lane) in &mut self.lanes {
+            lane.passed = if *priority == turn { 0 } else { lane.passed.saturating_add(1) };
+        }
+        let Some(lane) = self.lanes.get_mut(&turn) else { return };
+        while let Some(task) = lane.tasks.front().copied() {
+            if !take(task) {
+                break;
+            }
+            lane.tasks.pop_front();
+            self.count -= 1;
+        }
+        if lane.tasks.is_empty() {
+            self.lanes.remove(&turn);
+        }
+    }
+
+    /// The lane with the highest priority, age included; of equals the truly higher one.
+    fn turn(&self) -> Option<Reverse<i32>> {
+        let rank = |(priority, lane): &(&Reverse<i32>, &Lane)| {
+            (i64::from(priority.0) + i64::from(lane.passed / AGE), priority.0)
+        };
+        self.lanes.iter().max_by_key(rank).map(|(priority, _)| *priority)
+    }
+
+    /// The next task whose waiting is over.
+    pub(super) fn pop_due(&mut self, now: Time) -> Option<TaskId> {
+        let Reverse((until, task)) = *self.waiting.peek()?;
+        if until > now {
+            return None;
+        }
+        self.waiting.pop();
+        Some(task)
+    }
+
+    /// When the next task's waiting is over.
+    pub(super) fn next_due(&self) -> Option<Time> {
+        self.waiting.peek().map(|Reverse((until, _))| *until)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pop(ready: &mut Ready) -> Option<u64> {
+        let mut got = None;
+        ready.pop_while(|task| got.is_none() && got.replace(task.0).is_none());
+        got
+    }
+
+    #[test]
+    fn higher_priorities_go_first_and_equals_keep_their_order() {
+        let mut ready = Ready::default();
+        for (priority, task) in [(0, 1), (5, 2), (0, 3), (5, 4)] {
+            ready.push_back(priority, TaskId(task));
+        }
+        let order: Vec<_> = std::iter::from_fn(|| pop(&mut ready)).collect();
+        assert_eq!(order, [2, 4, 1, 3]);
+    }
+
+    #[test]
+    fn a_low_priority_does_not_starve() {
+        let mut ready = Ready::default();
+        ready.push_back(-3, TaskId(0));
+        for task in 1..=1000 {
+            ready.push_back(0, TaskId(task));
+        }
+        let place = std::iter::from_fn(|| pop(&mut ready)).position(|task| task == 0);
+        assert!(place.is_some_and(|place| place <= 4 * AGE as usize), "{place:?}");
+    }
+}

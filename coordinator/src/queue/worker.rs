@@ -1,0 +1,218 @@
+//! What the queue knows of a worker.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use protocol::TaskId;
+
+use super::{BatchId, KillReason, Time};
+
+/// At most this many batches are in a worker's hands: one to run and one to go on with.
+pub(super) const CREDIT: usize = 2;
+
+/// The largest automatic batch.
+const MAX_BATCH: f64 = 4096.0;
+
+/// Where a worker is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// No process; the next one is started then.
+    Absent { until: Time },
+    /// A process that has not greeted yet.
+    Starting { until: Time },
+    /// It takes tasks.
+    Running,
+    /// It has its pill: it does what it has and goes.
+    Leaving,
+    /// It was killed, and its death has not been reported yet.
+    Killed(KillReason),
+    /// It is gone and will not be replaced.
+    Gone,
+}
+
+/// A batch in a worker's hands.
+#[derive(Debug)]
+pub(super) struct Batch {
+    pub(super) id: BatchId,
+    // As sent. Invariant: a place is taken while that task is leased as part of this batch, and empty from
+    // then on, so that a later lease of the same task to the same worker is not mistaken for this one.
+    tasks: Vec<Option<TaskId>>,
+    // Invariant: all places before this one are empty.
+    next: usize,
+    // Invariant: how many places are taken.
+    outstanding: usize,
+    pub(super) recalled: bool,
+}
+
+impl Batch {
+    pub(super) fn new(id: BatchId, tasks: Vec<TaskId>) -> Self {
+        let outstanding = tasks.len();
+        Self { id, tasks: tasks.into_iter().map(Some).collect(), next: 0, outstanding, recalled: false }
+    }
+
+    /// The tasks that are still leased, in the order in which they were sent.
+    pub(super) fn leased(&self) -> impl Iterator<Item = TaskId> {
+        self.tasks.get(self.next..).unwrap_or_default().iter().flatten().copied()
+    }
+
+    /// Takes out a task that has ended; false where it is not here.
+    pub(super) fn settle(&mut self, task: TaskId) -> bool {
+        let Some(rest) = self.tasks.get_mut(self.next..) else { return false };
+        // Honest workers report in order, so that the search ends at its first look.
+        let Some(place) = rest.iter_mut().find(|place| **place == Some(task)) else { return false };
+        *place = None;
+        self.outstanding -= 1;
+        while self.tasks.get(self.next).is_some_and(Option::is_none) {
+            self.next += 1;
+        }
+        true
+    }
+
+    /// Takes out everything behind the first `started` tasks that were sent.
+    pub(super) fn take_back(&mut self, started: usize) -> Vec<TaskId> {
+        let unstarted = self.tasks.get_mut(started..).unwrap_or_default();
+        let taken: Vec<TaskId> = unstarted.iter_mut().filter_map(Option::take).collect();
+        self.outstanding -= taken.len();
+        taken
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) phase: Phase,
+    pub(super) incarnation: u32,
+    /// Processes in a row that got nothing done.
+    pub(super) idle_starts: u32,
+    /// This process has ended or started a task.
+    pub(super) progressed: bool,
+    /// It has had a batch, in this or an earlier process.
+    pub(super) served: bool,
+    pub(super) batches: VecDeque<Batch>,
+    /// It has a task that must be alone with it.
+    pub(super) lone: bool,
+    /// Tasks leased to this process so far.
+    pub(super) leased_total: u64,
+    /// The size of its last batch.
+    pub(super) last_batch: usize,
+    /// A running mean of its task time, in nanoseconds.
+    pub(super) estimate: Option<f64>,
+    /// When its hands last became full or empty, or it last reported.
+    pub(super) last_news: Time,
+    /// When its status cell is to be read next.
+    pub(super) check_at: Option<Time>,
+    /// Its cell showed nothing at the last look, and nothing has been heard since.
+    pub(super) silent: bool,
+}
+
+impl Worker {
+    pub(super) fn new() -> Self {
+        Self {
+            phase: Phase::Absent { until: Time(0) },
+            incarnation: 0,
+            idle_starts: 0,
+            progressed: false,
+            served: false,
+            batches: VecDeque::new(),
+            lone: false,
+            leased_total: 0,
+            last_batch: 0,
+            estimate: None,
+            last_news: Time(0),
+            check_at: None,
+            silent: false,
+        }
+    }
+
+    /// A new process takes the place of the old one, whose knowledge of speed goes with it.
+    pub(super) fn start(&mut self, until: Time) {
+        self.phase = Phase::Starting { until };
+        self.incarnation += 1;
+        self.progressed = false;
+        self.lone = false;
+        self.leased_total = 0;
+        self.last_batch = 0;
+        self.check_at = None;
+        self.silent = false;
+        self.batches.clear();
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    pub(super) fn outstanding(&self) -> usize {
+        self.batches.iter().map(|batch| batch.outstanding).sum()
+    }
+
+    /// The place of the last batch that holds something not yet started, as far as can be told from here:
+    /// of the first batch, one task is certainly running.
+    pub(super) fn recallable(&self) -> Option<usize> {
+        let holds = |(place, batch): &(usize, &Batch)| {
+            !batch.recalled && batch.outstanding > usize::from(*place == 0)
+        };
+        self.batches.iter().enumerate().filter(holds).map(|(place, _)| place).next_back()
+    }
+
+    /// It is sent its pill.
+    pub(super) fn leave(&mut self, now: Time) {
+        self.phase = Phase::Leaving;
+        if self.is_idle() {
+            self.news(now);
+        }
+    }
+
+    /// When it must have gone, where all that is left to do for it is to go.
+    pub(super) fn must_leave_by(&self, limit: Duration) -> Option<Time> {
+        (self.phase == Phase::Leaving && self.is_idle()).then(|| self.last_news.after(limit))
+    }
+
+    /// Something was heard of it.
+    pub(super) fn news(&mut self, now: Time) {
+        self.last_news = now;
+        self.silent = false;
+    }
+
+    /// Drops batches that have nothing outstanding, from the front: one behind an unfinished one is still
+    /// unread, and counts.
+    pub(super) fn drop_finished_batches(&mut self) {
+        while self.batches.front().is_some_and(|batch| batch.outstanding == 0) {
+            self.batches.pop_front();
+        }
+        if self.batches.is_empty() {
+            self.lone = false;
+            self.check_at = None;
+        }
+    }
+
+    /// Mixes the mean of a group of tasks into the running mean.
+    pub(super) fn learn(&mut self, busy: Duration, tasks: usize) {
+        self.estimate = Some(mix(self.estimate, busy, tasks));
+    }
+
+    /// How many tasks the next batch should have: a few milliseconds of work, growing geometrically from 1,
+    /// and shrinking near the end so that all workers finish together (guided self-scheduling,
+    /// Polychronopoulos and Kuck 1987).
+    pub(super) fn batch_size(
+        &self,
+        target: Duration,
+        estimate: Option<f64>,
+        ready: usize,
+        workers: u32,
+    ) -> usize {
+        let grown = (self.last_batch * 8) as f64;
+        let timed = match self.estimate.or(estimate) {
+            Some(nanos) => target.as_nanos() as f64 / nanos.max(1.0),
+            None => 1.0,
+        };
+        let shared = ready as f64 / (2.0 * f64::from(workers.max(1)));
+        // The cast saturates, and the clamp has removed what it could not represent.
+        timed.min(grown).min(shared).clamp(1.0, MAX_BATCH) as usize
+    }
+}
+
+/// An exponential mean that follows a change within a few reports and is not thrown by one.
+pub(super) fn mix(old: Option<f64>, busy: Duration, tasks: usize) -> f64 {
+    const WEIGHT: f64 = 0.3;
+    let mean = busy.as_nanos() as f64 / tasks.max(1) as f64;
+    old.map_or(mean, |old| old + WEIGHT * (mean - old))
+}

@@ -1,0 +1,70 @@
+//! Where a run is kept: nowhere, in the store as a new run, or in the store as one that goes on.
+
+use std::time::SystemTime;
+
+use super::record::{COMPLETING, Recorder};
+use super::restore::Restore;
+use crate::pool::Earlier;
+use crate::store::{ClaimedRun, NewRun, RunId, RunInfo, Store, StoreError, WriterOptions};
+
+/// Where a run is kept.
+pub enum Keep {
+    /// Nowhere: a run that is stopped is lost. It still has an id, for its summary.
+    Nowhere(RunId),
+    /// In this store, as a new run.
+    New(Store, Box<NewRun>),
+    /// In this store, where it goes on.
+    Again(Store, Box<ClaimedRun>),
+}
+
+/// A run that is being kept.
+pub(super) struct Kept {
+    pub(super) id: RunId,
+    pub(super) recorder: Option<Recorder>,
+    pub(super) earlier: Option<Box<dyn Earlier>>,
+    /// Tasks that need not be run.
+    pub(super) done: u64,
+}
+
+impl Keep {
+    /// Makes or takes over the run, and starts to record it.
+    ///
+    /// # Errors
+    /// The store can't be written.
+    pub(super) fn begin(self) -> anyhow::Result<Kept> {
+        let (store, claimed) = match self {
+            Self::Nowhere(id) => return Ok(Kept { id, recorder: None, earlier: None, done: 0 }),
+            Self::New(mut store, new) => {
+                let claimed = store.create_run(&new, now())?;
+                (store, claimed)
+            }
+            Self::Again(store, claimed) => (store, *claimed),
+        };
+        let (info, done) = (claimed.info.clone(), claimed.done.clone());
+        let mut kept = Kept { id: info.id.clone(), recorder: None, earlier: None, done: done.len() };
+        kept.recorder = Some(Recorder::start(&store, claimed)?);
+        if !done.is_empty() {
+            kept.earlier = Some(Box::new(Restore::spawn(store, info, done)?));
+        }
+        Ok(kept)
+    }
+}
+
+/// True where the run was so near its end that its files may have taken their places: what is there under
+/// their names then is its own.
+///
+/// # Errors
+/// The store can't be read.
+pub fn was_completing(store: &Store, run: &RunInfo) -> Result<bool, StoreError> {
+    Ok(store.events(run)?.iter().any(|event| event.kind == COMPLETING))
+}
+
+/// The time, for the store's rows.
+pub fn now() -> SystemTime {
+    (WriterOptions::default().clock)()
+}
+
+/// An id for a run that is not stored.
+pub fn unstored_id() -> RunId {
+    RunId::generate(now(), std::process::id().into())
+}

@@ -1,0 +1,203 @@
+//! One run of a job: plans, runs, gathers, sums up.
+
+mod gather;
+mod keep;
+mod record;
+mod restore;
+
+use std::time::Duration;
+
+use jobs::{Kind, Plan};
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike;
+use protocol::{MAX_SETUP, monotonic_nanos};
+
+use self::gather::Gather;
+use self::keep::Kept;
+pub use self::keep::{Keep, now, unstored_id, was_completing};
+use self::record::Recorder;
+use crate::output::{FailureTally, ResultSettings};
+use crate::pool::{Control, Controlled, End, Planner, PoolOptions, PoolReport, Work, WorkerReport, Writer};
+use crate::queue::WorkerId;
+use crate::store::{RunEnd, RunId};
+use crate::summary::{Summary, TaskCounts, WorkerSummary};
+
+/// What to run, and where its results go.
+pub struct Run {
+    /// The job's name.
+    pub name: String,
+    /// The job's kind.
+    pub kind: &'static dyn Kind,
+    /// The job's tasks.
+    pub plan: Plan,
+    /// How the pool works.
+    pub options: PoolOptions,
+    /// Where the results go.
+    pub results: ResultSettings,
+    /// Where the run is kept.
+    pub keep: Keep,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub struct RunReport {
+    /// What the run is called.
+    pub run_id: RunId,
+    /// The summary.
+    pub summary: Summary,
+    /// Failures by reason.
+    pub failures: FailureTally,
+    /// The combined result in a line, for kinds that have one.
+    pub result: Option<String>,
+    /// Who combined what.
+    pub explanation: Vec<String>,
+    /// How the pool ended.
+    pub end: End,
+    /// Tasks that were planned and have no outcome.
+    pub unfinished: u64,
+    /// Files that hold the results of an unfinished run.
+    pub partial: Vec<std::path::PathBuf>,
+    /// What went wrong with the results, where something did.
+    pub trouble: Option<anyhow::Error>,
+}
+
+impl RunReport {
+    /// True where the run is not complete, so that it can go on where it is stored.
+    pub fn is_resumable(&self) -> bool {
+        self.end != End::Done || self.trouble.is_some()
+    }
+}
+
+/// Runs a job to its end, or until it is stopped through `control`.
+///
+/// # Errors
+/// It could not begin: an output or the store can't be written, the system is out of files or threads.
+pub fn run(run: Run, control: &Control, controlled: &Controlled) -> anyhow::Result<RunReport> {
+    let started = monotonic_nanos();
+    let Run { name, kind, plan, mut options, results, keep } = run;
+    check_setup(&plan)?;
+    let mut sink = Gather::open(&results, kind.presenter(&plan.setup)?, plan.combine)?;
+    // The outputs first: a run that could not begin is not worth a row.
+    let Kept { id, recorder, earlier, done } = keep.begin()?;
+    sink.record(recorder);
+    options.workers = enough_workers(&options, plan.total.map(|total| total.saturating_sub(done)));
+    let work = Work { kind: kind.name().to_owned(), setup: plan.setup };
+    let mut source = Planner::spawn(plan.tasks, earlier, control.waker())?;
+    let mut sink = Writer::spawn(sink, control.waker())?;
+    let pool = crate::pool::run(&options, &work, controlled, &mut source, &mut sink)?;
+    let (gather, written) = sink.finish()?;
+    let wall = Duration::from_nanos(monotonic_nanos().saturating_sub(started));
+    let summary = summarise(&id, name, kind.name(), &pool, wall);
+    Ok(conclude(id, gather, written, summary, pool))
+}
+
+/// A worker without a task would only be started and stopped.
+fn enough_workers(options: &PoolOptions, total: Option<u64>) -> std::num::NonZeroU32 {
+    let useful = total.map_or(u32::MAX, |total| u32::try_from(total).unwrap_or(u32::MAX));
+    std::num::NonZeroU32::new(useful).map_or(std::num::NonZeroU32::MIN, |useful| useful.min(options.workers))
+}
+
+/// The setup goes to every worker in one message.
+fn check_setup(plan: &Plan) -> anyhow::Result<()> {
+    let length = plan.setup.len();
+    anyhow::ensure!(
+        length <= MAX_SETUP,
+        "the job's settings take {length} bytes, and {MAX_SETUP} are allowed: shorten its parameters"
+    );
+    Ok(())
+}
+
+/// Closes the outputs: whole where the run is, partial where it is not.
+fn conclude(
+    run_id: RunId,
+    mut gather: Gather,
+    written: anyhow::Result<()>,
+    mut summary: Summary,
+    pool: PoolReport,
+) -> RunReport {
+    let bad = gather.bad_values();
+    summary.tasks.ok = summary.tasks.ok.saturating_sub(bad);
+    summary.tasks.failed += bad;
+    let PoolReport { end, unfinished, .. } = pool;
+    let mut recorder = gather.take_recorder();
+    let written = match &mut recorder {
+        Some(recorder) if end == End::Done => written.and_then(|()| Ok(recorder.complete()?)),
+        _ => written,
+    };
+    let complete = end == End::Done && written.is_ok();
+    let wants_result = complete && summary.tasks.failed == 0;
+    let gathered = if complete { gather.finish(wants_result) } else { gather.keep() };
+    summary.result = gathered.value;
+    let trouble = written.err().or(gathered.trouble);
+    let stored = recorder.map_or(Ok(()), |recorder| record_end(recorder, &end, trouble.as_ref(), &summary));
+    RunReport {
+        run_id,
+        summary,
+        failures: gathered.failures,
+        result: gathered.text,
+        explanation: gathered.explanation,
+        end,
+        unfinished,
+        partial: gathered.partial,
+        trouble: trouble.or(stored.err()),
+    }
+}
+
+/// Only a run whose results are in their places has finished.
+fn record_end(
+    recorder: Recorder,
+    end: &End,
+    trouble: Option<&anyhow::Error>,
+    summary: &Summary,
+) -> anyhow::Result<()> {
+    let end = match end {
+        End::Done if trouble.is_none() => RunEnd::Finished,
+        End::Stopped => RunEnd::Interrupted,
+        _ => RunEnd::Failed,
+    };
+    Ok(recorder.finish(end, summary)?)
+}
+
+fn summarise(id: &RunId, job: String, kind: &str, pool: &PoolReport, wall: Duration) -> Summary {
+    let counts = pool.counts;
+    let ended = (counts.ok + counts.failed).saturating_sub(pool.skipped);
+    let seconds = wall.as_secs_f64();
+    let worker = |(index, report): (u32, &WorkerReport)| WorkerSummary {
+        name: WorkerId(index).to_string(),
+        pid: report.pid,
+        incarnations: report.incarnations,
+        tasks: report.tasks,
+        busy_seconds: report.busy.as_secs_f64(),
+    };
+    Summary {
+        run_id: id.to_string(),
+        job,
+        kind: kind.to_owned(),
+        workers: u32::try_from(pool.workers.len()).unwrap_or(u32::MAX),
+        tasks: TaskCounts {
+            planned: counts.planned,
+            ok: counts.ok,
+            failed: counts.failed,
+            retried: counts.retried,
+            skipped: pool.skipped,
+        },
+        restarts: counts.restarts,
+        wall_seconds: seconds,
+        cpu_seconds: cpu_seconds(),
+        tasks_per_second: if seconds > 0.0 { ended as f64 / seconds } else { 0.0 },
+        result: None,
+        per_worker: (0..).zip(&pool.workers).map(worker).collect(),
+        interrupted: pool.end == End::Stopped,
+    }
+}
+
+/// Processor time of this process and of all children that have ended.
+fn cpu_seconds() -> f64 {
+    let of = |who| {
+        getrusage(who).map_or(0.0, |usage| {
+            let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
+            micros as f64 / 1e6
+        })
+    };
+    of(UsageWho::RUSAGE_SELF) + of(UsageWho::RUSAGE_CHILDREN)
+}

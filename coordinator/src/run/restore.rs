@@ -1,0 +1,88 @@
+//! What earlier sessions of a run have done, read from the store while the run is planned anew.
+//!
+//! A thread of its own reads ahead, a few batches and no more, so that memory does not grow with the run.
+
+use std::thread;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use jobs::PlanError;
+use protocol::TaskId;
+
+use crate::outcome::{Outcome, OutcomeBatch};
+use crate::pool::Earlier;
+use crate::store::{RunInfo, Store, StoreError, TaskSet};
+
+/// How many outcomes, and bytes of values, are read at once.
+const BATCH: usize = 1024;
+const BATCH_BYTES: usize = 256 * 1024;
+/// How many such batches may wait.
+const BATCHES: usize = 2;
+
+/// The outcomes that a run already has.
+pub(super) struct Restore {
+    done: TaskSet,
+    batches: Receiver<Result<OutcomeBatch, StoreError>>,
+    current: OutcomeBatch,
+    next: usize,
+}
+
+impl Restore {
+    /// Starts reading the outcomes of `run`; those of tasks that are not in `done` are passed over.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub(super) fn spawn(store: Store, run: RunInfo, done: TaskSet) -> std::io::Result<Self> {
+        let (sender, batches) = bounded(BATCHES);
+        thread::Builder::new().name("restore".into()).spawn(move || {
+            if let Err(error) = read(&store, &run, &sender) {
+                let _ = sender.send(Err(error));
+            }
+        })?;
+        Ok(Self { done, batches, current: OutcomeBatch::new(), next: 0 })
+    }
+
+    /// The place in the current batch of the first outcome of `task` or a later one.
+    fn seek(&mut self, task: TaskId) -> Result<(), PlanError> {
+        loop {
+            match self.current.get(self.next) {
+                Some(outcome) if outcome.task < task => self.next += 1,
+                Some(_) => return Ok(()),
+                None => match self.batches.recv() {
+                    Ok(Ok(batch)) => (self.current, self.next) = (batch, 0),
+                    Ok(Err(error)) => return Err(PlanError(error.to_string())),
+                    Err(_) => return Ok(()),
+                },
+            }
+        }
+    }
+}
+
+impl Earlier for Restore {
+    fn outcome(&mut self, task: TaskId) -> Result<Option<Outcome<'_>>, PlanError> {
+        if !self.done.contains(task) {
+            return Ok(None);
+        }
+        self.seek(task)?;
+        Ok(self.current.get(self.next).filter(|outcome| outcome.task == task))
+    }
+}
+
+/// Reads until the end, or until nobody listens.
+fn read(
+    store: &Store,
+    run: &RunInfo,
+    batches: &Sender<Result<OutcomeBatch, StoreError>>,
+) -> Result<(), StoreError> {
+    let mut outcomes = store.outcomes(run);
+    let mut batch = OutcomeBatch::new();
+    while let Some(outcome) = outcomes.next()? {
+        batch.push(outcome);
+        if (batch.len() >= BATCH || batch.total_bytes() >= BATCH_BYTES)
+            && batches.send(Ok(std::mem::take(&mut batch))).is_err()
+        {
+            return Ok(());
+        }
+    }
+    let _ = batches.send(Ok(batch));
+    Ok(())
+}

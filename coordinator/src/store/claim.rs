@@ -1,0 +1,165 @@
+//! Making a run, or taking one over: who may work on it.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use rusqlite::{ErrorCode, Transaction, TransactionBehavior, params};
+
+use super::catalog::path_text;
+use super::error::At;
+use super::lock::{Process, RunLock};
+use super::run::to_millis;
+use super::{ClaimedRun, Fingerprint, NewRun, Purpose, RunId, RunInfo, RunState, Store, StoreError, TaskSet};
+
+/// Ids of one millisecond differ in ten bits; this many draws that all meet another run mean a broken
+/// source of randomness.
+const DRAWS: u32 = 100;
+
+impl Store {
+    /// Stores a new run that starts `now`, and claims it.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] where the id that the user chose is taken; or the store can't be written,
+    /// which is how a run learns of a full disk before its first task.
+    pub fn create_run(&mut self, run: &NewRun, now: SystemTime) -> Result<ClaimedRun, StoreError> {
+        let path = self.path.clone();
+        let token = random(&path)?;
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).at(&path)?;
+        let id = insert_with_id(&transaction, &path, run, now)?;
+        let key = transaction.last_insert_rowid();
+        insert_details(&transaction, key, run).at(&path)?;
+        insert_inputs(&transaction, key, &run.fingerprint).at(&path)?;
+        // Locked before anyone can see it.
+        let taken = RunLock::take(&path, key)?;
+        let lock = taken.ok_or_else(|| StoreError::Alive { run: id.to_string(), pid: None })?;
+        own(&transaction, key, token, now).at(&path)?;
+        insert_event(&transaction, key, now, "started", "").at(&path)?;
+        transaction.commit().at(&path)?;
+        let info = self.by_key(key, &id)?;
+        Ok(ClaimedRun { info, done: TaskSet::new(), retry: false, token, lock })
+    }
+
+    /// Claims a run, to go on with it from `now` on.
+    ///
+    /// # Errors
+    /// [`StoreError::Alive`] where someone is at work on it; [`StoreError::NoSuchRun`] where it was pruned
+    /// in the meantime; or the store can't be read or written.
+    pub fn claim(
+        &mut self,
+        run: &RunInfo,
+        purpose: Purpose,
+        now: SystemTime,
+    ) -> Result<ClaimedRun, StoreError> {
+        let path = self.path.clone();
+        let Some(lock) = RunLock::take(&path, run.key)? else {
+            let pid = self.by_key(run.key, &run.id).ok().and_then(|run| run.pid);
+            return Err(StoreError::Alive { run: run.id.to_string(), pid });
+        };
+        let token = random(&path)?;
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).at(&path)?;
+        if own(&transaction, run.key, token, now).at(&path)? == 0 {
+            return Err(StoreError::NoSuchRun { name: run.id.to_string() });
+        }
+        let retry = purpose == Purpose::Retry;
+        insert_event(&transaction, run.key, now, if retry { "retried" } else { "resumed" }, "").at(&path)?;
+        transaction.commit().at(&path)?;
+        let mut done = self.done(run)?;
+        if retry {
+            self.each_failed_task(run, |task| {
+                done.remove(task);
+            })?;
+        }
+        let info = self.by_key(run.key, &run.id)?;
+        Ok(ClaimedRun { info, done, retry, token, lock })
+    }
+
+    fn by_key(&self, key: i64, id: &RunId) -> Result<RunInfo, StoreError> {
+        let found = self.query_runs("key = ?1 AND state != 'deleting'", [key])?;
+        found.into_iter().next().ok_or_else(|| StoreError::NoSuchRun { name: id.to_string() })
+    }
+}
+
+fn random(path: &Path) -> Result<i64, StoreError> {
+    let mut bytes = [0; 8];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()).map_err(|error| {
+        StoreError::Io { path: path.to_owned(), detail: format!("no randomness: {error}") }
+    })?;
+    Ok(i64::from_ne_bytes(bytes))
+}
+
+fn insert_with_id(
+    transaction: &Transaction<'_>,
+    path: &Path,
+    run: &NewRun,
+    now: SystemTime,
+) -> Result<RunId, StoreError> {
+    for _ in 0..DRAWS {
+        let id = match &run.id {
+            Some(id) => id.clone(),
+            None => RunId::generate(now, random(path)?.cast_unsigned()),
+        };
+        match insert_run(transaction, &id, run, now) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
+                if run.id.is_some() {
+                    return Err(StoreError::Exists { id: id.to_string() });
+                }
+            }
+            inserted => return inserted.at(path).map(|()| id),
+        }
+    }
+    Err(StoreError::Io { path: path.to_owned(), detail: "no run id is free".to_owned() })
+}
+
+fn insert_run(
+    transaction: &Transaction<'_>,
+    id: &RunId,
+    run: &NewRun,
+    now: SystemTime,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO runs (id, state, created, updated, job, kind, total, parent) \
+               VALUES (?1, 'running', ?2, ?2, ?3, ?4, ?5, ?6)";
+    let parent = run.parent.as_ref().map(RunId::as_str);
+    let values = params![id.as_str(), to_millis(now), run.job, run.kind, run.total, parent];
+    transaction.execute(sql, values).map(drop)
+}
+
+fn insert_details(transaction: &Transaction<'_>, key: i64, run: &NewRun) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO details (run, job_path, job_text, overrides, options, setup) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let overrides = serde_json::Value::from(run.overrides.clone()).to_string();
+    let path = run.job_path.as_deref().map(path_text);
+    let values = params![key, path, run.fingerprint.job_text, overrides, run.options, run.setup];
+    transaction.execute(sql, values).map(drop)
+}
+
+fn insert_inputs(transaction: &Transaction<'_>, key: i64, fingerprint: &Fingerprint) -> rusqlite::Result<()> {
+    let sql =
+        "INSERT OR REPLACE INTO inputs (run, name, size, modified_ns, sha256) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let mut statement = transaction.prepare(sql)?;
+    for input in &fingerprint.inputs {
+        statement.execute(params![key, input.name, input.size, input.modified_ns, input.sha256])?;
+    }
+    Ok(())
+}
+
+/// Writes this process into the run's row; 0 where there is no such run.
+fn own(transaction: &Transaction<'_>, key: i64, token: i64, now: SystemTime) -> rusqlite::Result<usize> {
+    let sql = "UPDATE runs SET state = ?2, updated = ?3, owner_pid = ?4, owner_boot = ?5, owner_start = ?6, \
+               owner_token = ?7 WHERE key = ?1 AND state != 'deleting'";
+    let this = Process::current();
+    let state = RunState::Running.name();
+    transaction.execute(sql, params![key, state, to_millis(now), this.pid, this.boot, this.start, token])
+}
+
+pub(super) fn insert_event(
+    connection: &rusqlite::Connection,
+    key: i64,
+    at: SystemTime,
+    kind: &str,
+    detail: &str,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO events (run, at, kind, detail) VALUES (?1, ?2, ?3, ?4)";
+    connection.prepare_cached(sql)?.execute(params![key, to_millis(at), kind, detail]).map(drop)
+}

@@ -1,0 +1,139 @@
+//! Who is at work on a run: a lock that its owner's death releases, and a note of who the owner is.
+//!
+//! The lock is one byte, at the run's key, of a file beside the store: an open-file-description lock
+//! (`F_OFD_SETLK`, fcntl(2)), so the kernel drops it with the last descriptor, however the process ends, and
+//! two claims within one process exclude each other, too. The note in the run's row only serves to say who
+//! it is; it decides nothing.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+
+use super::StoreError;
+
+/// Holds a run until it is dropped.
+#[derive(Debug)]
+pub(super) struct RunLock {
+    _file: File,
+}
+
+impl RunLock {
+    /// Takes the run with this key; `None` where someone has it.
+    pub(super) fn take(store: &Path, key: i64) -> Result<Option<Self>, StoreError> {
+        let path = beside(store);
+        // Never truncated, never removed: others may have it open. Close-on-exec, so that no worker keeps a
+        // dead coordinator's lock.
+        let file =
+            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let file = file.map_err(|source| StoreError::Unwritable { path: path.clone(), source })?;
+        match fcntl(&file, FcntlArg::F_OFD_SETLK(&byte(key))) {
+            Ok(_) => Ok(Some(Self { _file: file })),
+            Err(Errno::EAGAIN | Errno::EACCES) => Ok(None),
+            Err(error) => Err(StoreError::Io { path, detail: io::Error::from(error).to_string() }),
+        }
+    }
+
+    /// True where someone has the run with this key.
+    pub(super) fn is_taken(store: &Path, key: i64) -> Result<bool, StoreError> {
+        let path = beside(store);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(source) => return Err(StoreError::Io { path, detail: source.to_string() }),
+        };
+        let mut found = byte(key);
+        match fcntl(&file, FcntlArg::F_OFD_GETLK(&mut found)) {
+            Ok(_) => Ok(i32::from(found.l_type) != libc::F_UNLCK),
+            Err(error) => Err(StoreError::Io { path, detail: io::Error::from(error).to_string() }),
+        }
+    }
+}
+
+fn beside(store: &Path) -> PathBuf {
+    let mut name = store.as_os_str().to_owned();
+    name.push("-locks");
+    name.into()
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the constants are small; their C types differ")]
+fn byte(key: i64) -> libc::flock {
+    libc::flock {
+        l_type: libc::F_WRLCK as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: key,
+        l_len: 1,
+        l_pid: 0,
+    }
+}
+
+/// A process, told apart from any other that has or had its pid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Process {
+    pub(super) pid: u32,
+    /// The machine's boot that it belongs to.
+    pub(super) boot: String,
+    /// When it started, in clock ticks since that boot.
+    pub(super) start: u64,
+}
+
+impl Process {
+    /// This process.
+    pub(super) fn current() -> Self {
+        let pid = std::process::id();
+        Self { pid, boot: boot_id(), start: start_of(pid).unwrap_or(0) }
+    }
+
+    /// True where it is still there.
+    pub(super) fn is_alive(&self) -> bool {
+        self.boot == boot_id() && start_of(self.pid) == Some(self.start)
+    }
+}
+
+fn boot_id() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}
+
+/// When a process started: field 22 of /proc/PID/stat, proc(5).
+fn start_of(pid: u32) -> Option<u64> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in parentheses, and may itself hold any of them.
+    let end = stat.iter().rposition(|&byte| byte == b')')?;
+    let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
+    rest.split_ascii_whitespace().nth(19)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_taken_once_until_it_is_let_go() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = directory.path().join("runs.db");
+        assert!(!RunLock::is_taken(&store, 1).unwrap());
+        let first = RunLock::take(&store, 1).unwrap().unwrap();
+        assert!(RunLock::take(&store, 1).unwrap().is_none());
+        assert!(RunLock::is_taken(&store, 1).unwrap());
+        assert!(!RunLock::is_taken(&store, 2).unwrap());
+        let other = RunLock::take(&store, 2).unwrap();
+        assert!(other.is_some());
+        drop(first);
+        assert!(!RunLock::is_taken(&store, 1).unwrap());
+        assert!(RunLock::take(&store, 1).unwrap().is_some());
+    }
+
+    #[test]
+    fn this_process_is_alive_and_its_pid_at_another_time_is_not() {
+        let this = Process::current();
+        assert!(this.is_alive());
+        assert!(!Process { start: this.start + 1, ..this.clone() }.is_alive());
+        assert!(!Process { boot: "another".to_owned(), ..this.clone() }.is_alive());
+        assert!(!Process { pid: u32::MAX, ..this }.is_alive());
+    }
+}

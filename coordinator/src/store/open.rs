@@ -1,0 +1,190 @@
+//! Finding, making and opening the store's file.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::{DirBuilder, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+use rustix::fs::{Access, CWD, FileType, Mode};
+
+use super::error::At;
+use super::schema::{self, Identity, MIGRATIONS};
+use super::{Store, StoreError};
+
+/// How long to wait for another process's transaction; one takes milliseconds.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often to look. SQLite's own busy handler waits up to 100 ms between looks, in which a process that
+/// commits without pause gets the lock again and again.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// The log is written back into the file at this many pages of 4 KiB, and cut back to that length.
+const CHECKPOINT_PAGES: u32 = 1000;
+
+/// Where runs are stored unless `--store` says otherwise: `$XDG_STATE_HOME/coordinator/runs.db`, or
+/// `~/.local/state/coordinator/runs.db`. As the XDG base directory specification asks, a relative
+/// `XDG_STATE_HOME` is ignored.
+///
+/// # Errors
+/// [`StoreError::NoPlace`] where neither that variable nor `HOME` says where.
+pub fn default_path() -> Result<PathBuf, StoreError> {
+    default_path_from(env::var_os("XDG_STATE_HOME"), env::var_os("HOME")).ok_or(StoreError::NoPlace)
+}
+
+fn default_path_from(state: Option<OsString>, home: Option<OsString>) -> Option<PathBuf> {
+    let absolute = |dir: OsString| Some(PathBuf::from(dir)).filter(|dir| dir.is_absolute());
+    let state = state.and_then(absolute);
+    let base = state.or_else(|| home.and_then(absolute).map(|home| home.join(".local/state")))?;
+    Some(base.join("coordinator/runs.db"))
+}
+
+impl Store {
+    /// Opens the store at `path`, and makes it and its directories (for this user only) where they are not
+    /// there yet.
+    ///
+    /// # Errors
+    /// The file can't be made or written, is not ours, is damaged, or is of a later version.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let path = absolute(path)?;
+        create(&path)?;
+        Self::open_at(path)
+    }
+
+    /// Opens the store at `path` to look at what is in it.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open), and [`StoreError::Missing`] where there is none.
+    pub fn open_existing(path: &Path) -> Result<Self, StoreError> {
+        let path = absolute(path)?;
+        if !path.exists() {
+            return Err(StoreError::Missing { path });
+        }
+        Self::open_at(path)
+    }
+
+    fn open_at(path: PathBuf) -> Result<Self, StoreError> {
+        writable(&path)?;
+        let connection = connect(&path).map_err(|error| explain(&path, error))?;
+        Ok(Self { path, connection })
+    }
+}
+
+// Absolute, so that a later change of directory does not matter, and so that SQLite takes no name
+// (`:memory:`) for something else than a file.
+fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
+    std::path::absolute(path).map_err(|source| StoreError::Unwritable { path: path.to_owned(), source })
+}
+
+/// Makes an empty file, readable for this user only, where there is none.
+fn create(path: &Path) -> Result<(), StoreError> {
+    if path.exists() {
+        return Ok(());
+    }
+    if let Some(directory) = path.parent() {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(|source| StoreError::Unwritable { path: directory.to_owned(), source })?;
+    }
+    // Made without being opened where the file system can: closing any descriptor of a database drops the
+    // locks that SQLite holds on it elsewhere in this process.
+    if rustix::fs::mknodat(CWD, path, FileType::RegularFile, Mode::RUSR | Mode::WUSR, 0).is_ok() {
+        return Ok(());
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
+            Err(StoreError::Unwritable { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The file and, for the log beside it, its directory must be writable.
+fn writable(path: &Path) -> Result<(), StoreError> {
+    if path.is_dir() {
+        let source = io::Error::from(io::ErrorKind::IsADirectory);
+        return Err(StoreError::Unwritable { path: path.to_owned(), source });
+    }
+    let refused = |path: &Path, error: rustix::io::Errno| StoreError::Unwritable {
+        path: path.to_owned(),
+        source: error.into(),
+    };
+    rustix::fs::access(path, Access::READ_OK | Access::WRITE_OK).map_err(|error| refused(path, error))?;
+    match path.parent() {
+        Some(directory) => rustix::fs::access(directory, Access::WRITE_OK | Access::EXEC_OK)
+            .map_err(|error| refused(directory, error)),
+        None => Ok(()),
+    }
+}
+
+/// Opens one more connection to the store at `path`; brings the schema up to date.
+pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(path, flags).at(path)?;
+    let looks = PATIENCE.as_millis() / LOOK_EVERY.as_millis();
+    let wait = move |looked: i32| {
+        thread::sleep(LOOK_EVERY);
+        u128::try_from(looked).is_ok_and(|looked| looked < looks)
+    };
+    connection.busy_handler(Some(wait)).at(path)?;
+    match schema::identify(&connection).at(path)? {
+        Identity::Foreign(application_id) => {
+            return Err(StoreError::Foreign { path: path.to_owned(), application_id });
+        }
+        // Only before the first table is made.
+        Identity::Empty => connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").at(path)?,
+        Identity::Ours(_) => {}
+    }
+    connection.pragma_update(None, "journal_mode", "WAL").at(path)?;
+    let settings = format!(
+        "PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; \
+         PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA journal_size_limit = {}",
+        CHECKPOINT_PAGES * 4096
+    );
+    connection.execute_batch(&settings).at(path)?;
+    let current = i32::try_from(MIGRATIONS.len()).is_ok_and(|known| {
+        schema::identify(&connection).is_ok_and(|identity| identity == Identity::Ours(known))
+    });
+    if !current {
+        schema::migrate(&mut connection, path, MIGRATIONS)?;
+    }
+    Ok(connection)
+}
+
+/// Where the file is damaged, says what `PRAGMA quick_check` says: it knows more than the first error did.
+fn explain(path: &Path, error: StoreError) -> StoreError {
+    let StoreError::Corrupt { path: at, detail } = error else { return error };
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let checked = Connection::open_with_flags(path, flags).and_then(|connection| quick_check(&connection));
+    StoreError::Corrupt { path: at, detail: checked.ok().flatten().unwrap_or(detail) }
+}
+
+/// The first thing that `PRAGMA quick_check` finds wrong.
+pub(super) fn quick_check(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    Ok((found != "ok").then(|| found.replace('\n', "; ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(state: Option<&str>, home: Option<&str>) -> Option<PathBuf> {
+        default_path_from(state.map(OsString::from), home.map(OsString::from))
+    }
+
+    #[test]
+    fn the_store_lies_under_the_state_directory_or_else_under_home() {
+        let home = Some("/users/ada");
+        assert_eq!(from(Some("/state"), home), Some("/state/coordinator/runs.db".into()));
+        assert_eq!(from(None, home), Some("/users/ada/.local/state/coordinator/runs.db".into()));
+        assert_eq!(from(Some(""), home), Some("/users/ada/.local/state/coordinator/runs.db".into()));
+        assert_eq!(from(Some("relative"), None), None);
+        assert_eq!(from(None, None), None);
+    }
+}

@@ -1,0 +1,136 @@
+//! Forgetting old runs, and giving their room back to the file system.
+
+use std::time::SystemTime;
+
+use rusqlite::{TransactionBehavior, params};
+
+use super::error::At;
+use super::lock::RunLock;
+use super::run::to_millis;
+use super::{RunId, RunInfo, RunState, Store, StoreError};
+
+/// Rows that are deleted in one transaction, so that a run at work on the same store need not wait for long.
+const ROWS_AT_ONCE: u32 = 1000;
+/// Pages that are given back in one transaction.
+const PAGES_AT_ONCE: u32 = 1000;
+
+/// The tables of which a run may have many rows, and what tells those rows of a run apart.
+const TABLES: [(&str, &str); 5] = [
+    ("blocks", "key"),
+    ("failures", "task"),
+    ("attempts", "task, number"),
+    ("inputs", "name"),
+    ("events", "key"),
+];
+
+/// Which runs to forget: those that any of these names. A run that someone is at work on is never pruned.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Prune {
+    /// Those in which nothing has happened since.
+    pub older_than: Option<SystemTime>,
+    /// All but so many of the newest.
+    pub keep: Option<usize>,
+    /// These.
+    pub runs: Vec<RunId>,
+}
+
+/// What was pruned.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Runs that are gone.
+    pub removed: Vec<RunInfo>,
+    /// Runs that were to go, but someone is at work on them.
+    pub alive: Vec<RunInfo>,
+}
+
+impl Store {
+    /// The runs that [`prune`](Self::prune) would remove, newest first.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub fn prunable(&self, prune: &Prune) -> Result<Vec<RunInfo>, StoreError> {
+        let mut runs = self.runs(None)?;
+        let mut place = 0;
+        runs.retain(|run| {
+            place += 1;
+            let old = prune.older_than.is_some_and(|limit| run.updated < limit);
+            let surplus = prune.keep.is_some_and(|keep| place > keep);
+            old || surplus || prune.runs.contains(&run.id)
+        });
+        Ok(runs)
+    }
+
+    /// Removes runs with all that belongs to them, and shrinks the file. Can be stopped at any time: a run
+    /// is out of sight at once, and the next call goes on with the rest.
+    ///
+    /// # Errors
+    /// The store can't be read or written.
+    pub fn prune(&mut self, prune: &Prune) -> Result<Pruned, StoreError> {
+        let mut pruned = Pruned::default();
+        for run in self.prunable(prune)? {
+            let lock =
+                if run.state == RunState::Running { None } else { RunLock::take(&self.path, run.key)? };
+            match lock {
+                Some(_lock) => {
+                    let sql = "UPDATE runs SET state = 'deleting', updated = ?2 WHERE key = ?1";
+                    self.connection.execute(sql, params![run.key, to_millis(run.updated)]).at(&self.path)?;
+                    pruned.removed.push(run);
+                }
+                None => pruned.alive.push(run),
+            }
+        }
+        self.sweep()?;
+        self.shrink()?;
+        Ok(pruned)
+    }
+
+    /// Removes what belongs to runs that are out of sight, and at last the runs.
+    fn sweep(&mut self) -> Result<(), StoreError> {
+        let sql = "SELECT key FROM runs WHERE state = 'deleting'";
+        let mut statement = self.connection.prepare(sql).at(&self.path)?;
+        let keys = statement.query_map([], |row| row.get(0)).and_then(Iterator::collect);
+        let keys: Vec<i64> = keys.at(&self.path)?;
+        drop(statement);
+        for key in keys {
+            for (table, row) in TABLES {
+                let sql = format!(
+                    "DELETE FROM {table} WHERE run = ?1 AND ({row}) IN \
+                     (SELECT {row} FROM {table} WHERE run = ?1 LIMIT ?2)"
+                );
+                while self.connection.execute(&sql, params![key, ROWS_AT_ONCE]).at(&self.path)? > 0 {}
+            }
+            let last =
+                self.connection.transaction_with_behavior(TransactionBehavior::Immediate).at(&self.path)?;
+            last.execute("DELETE FROM details WHERE run = ?1", [key]).at(&self.path)?;
+            last.execute("DELETE FROM runs WHERE key = ?1", [key]).at(&self.path)?;
+            last.commit().at(&self.path)?;
+        }
+        Ok(())
+    }
+
+    fn shrink(&self) -> Result<(), StoreError> {
+        loop {
+            let free = self.free_pages().at(&self.path)?;
+            if free == 0 {
+                break;
+            }
+            let sql = format!("PRAGMA incremental_vacuum({PAGES_AT_ONCE})");
+            let mut statement = self.connection.prepare(&sql).at(&self.path)?;
+            let mut rows = statement.query([]).at(&self.path)?;
+            // Each step frees one page.
+            while rows.next().at(&self.path)?.is_some() {}
+            drop(rows);
+            // A file that was made elsewhere may not be able to shrink.
+            if self.free_pages().at(&self.path)? >= free {
+                break;
+            }
+        }
+        // The file itself shrinks when the log is written back. A reader may stand in the way; then it
+        // shrinks later.
+        self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())).at(&self.path)
+    }
+
+    fn free_pages(&self) -> rusqlite::Result<i64> {
+        self.connection.query_row("PRAGMA freelist_count", [], |row| row.get(0))
+    }
+}

@@ -1,0 +1,93 @@
+use super::support::*;
+use crate::store::{Fingerprint, InputFile, NewRun, Purpose, RunEnd, RunState, StoreError};
+
+#[test]
+fn a_run_at_work_is_refused_to_others_with_its_owner() {
+    let place = Place::new();
+    let mut store = place.open();
+    let run = store.create_run(&new_run(), noon()).unwrap();
+    assert_eq!(run.info.state, RunState::Running);
+    assert_eq!(run.info.pid, Some(std::process::id()));
+
+    let mut other = place.open();
+    let error = other.claim(&run.info, Purpose::Resume, noon()).map(drop).unwrap_err();
+    let StoreError::Alive { pid, .. } = error else { panic!("{error:?}") };
+    assert_eq!(pid, Some(std::process::id()));
+    assert!(error.to_string().contains(&format!("by process {}", std::process::id())), "{error}");
+    assert_eq!(other.newest_unfinished().unwrap(), None);
+}
+
+#[test]
+fn a_run_whose_owner_is_gone_is_interrupted_and_can_be_claimed() {
+    let place = Place::new();
+    let mut store = place.open();
+    let run = store.create_run(&new_run(), noon()).unwrap();
+    let info = run.info.clone();
+    // As a death would, this lets go of the lock and of nothing else.
+    drop(run);
+    let unfinished = store.newest_unfinished().unwrap().unwrap();
+    assert_eq!((unfinished.state, unfinished.pid), (RunState::Interrupted, None));
+    assert_eq!(unfinished.id, info.id);
+    let again = store.claim(&unfinished, Purpose::Resume, at(7)).unwrap();
+    assert_eq!(again.info.state, RunState::Running);
+    assert_eq!(again.info.updated, at(7));
+    let kinds: Vec<_> = store.events(&again.info).unwrap().into_iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, ["started", "resumed"]);
+}
+
+#[test]
+fn of_many_who_claim_a_run_at_once_one_gets_it() {
+    let place = Place::new();
+    let run = stored(&mut place.open(), [good([1])], RunEnd::Interrupted);
+    let claims = std::thread::scope(|scope| {
+        let claim = || place.open().claim(&run, Purpose::Resume, noon());
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(claim)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert_eq!(claims.iter().filter(|claim| claim.is_ok()).count(), 1);
+    let refused = claims.iter().filter(|claim| matches!(claim, Err(StoreError::Alive { .. })));
+    assert_eq!(refused.count(), 7);
+}
+
+#[test]
+fn a_finished_writer_lets_go_of_its_run() {
+    let place = Place::new();
+    let mut store = place.open();
+    let run = stored(&mut store, [good([1])], RunEnd::Interrupted);
+    assert_eq!(run.pid, None);
+    let claimed = store.claim(&run, Purpose::Resume, noon()).unwrap();
+    assert_eq!(claimed.done.len(), 1);
+}
+
+#[test]
+fn what_a_run_was_made_from_comes_back() {
+    let place = Place::new();
+    let mut store = place.open();
+    let input = |name: &str, sha256| InputFile { name: name.to_owned(), size: 3, modified_ns: -5, sha256 };
+    let inputs = vec![input("a.png", Some([7; 32])), input("b.png", None)];
+    let new = NewRun {
+        fingerprint: Fingerprint { job_text: "kind = \"images\"".to_owned(), inputs },
+        parent: Some("older".parse().unwrap()),
+        ..new_run()
+    };
+    let run = store.create_run(&new, noon()).unwrap();
+    let details = store.details(&run.info).unwrap();
+    assert_eq!(details.fingerprint, new.fingerprint);
+    assert_eq!(details.overrides, new.overrides);
+    assert_eq!(details.job_path, new.job_path);
+    assert_eq!((details.setup, details.options), (new.setup, new.options));
+    assert_eq!(details.summary, None);
+    assert_eq!(run.info.parent, new.parent);
+    assert_eq!((run.info.created, run.info.updated, run.info.finished), (noon(), noon(), None));
+}
+
+#[test]
+fn an_id_that_is_taken_is_refused() {
+    let place = Place::new();
+    let mut store = place.open();
+    let new = NewRun { id: Some("nightly".parse().unwrap()), ..new_run() };
+    let run = store.create_run(&new, noon()).unwrap();
+    assert_eq!(run.info.id.as_str(), "nightly");
+    let error = store.create_run(&new, noon()).map(drop).unwrap_err();
+    assert!(matches!(&error, StoreError::Exists { id } if id == "nightly"), "{error:?}");
+}

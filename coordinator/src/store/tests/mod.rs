@@ -1,0 +1,11 @@
+//! The store as its users see it.
+
+mod claiming;
+mod damage;
+mod exporting;
+mod listing;
+mod opening;
+mod pruning;
+mod reading;
+mod support;
+mod writing;

@@ -1,0 +1,62 @@
+//! What a run came to, for people (standard error) and programs (`--summary-json`).
+
+use serde::{Deserialize, Serialize};
+
+/// What a run came to. Serialised, its keys and their order are a contract.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// The run's id.
+    pub run_id: String,
+    /// The job's name.
+    pub job: String,
+    /// The job's kind.
+    pub kind: String,
+    /// How many workers there were.
+    pub workers: u32,
+    /// Counts of tasks.
+    pub tasks: TaskCounts,
+    /// How many times a worker was started again after a death.
+    pub restarts: u64,
+    /// From the start of planning to the last worker's end.
+    pub wall_seconds: f64,
+    /// Processor time of the coordinator and all its workers.
+    pub cpu_seconds: f64,
+    /// Tasks that ended, per second of wall time.
+    pub tasks_per_second: f64,
+    /// The combined value, for kinds that have one and where no task failed.
+    pub result: Option<serde_json::Value>,
+    /// One entry a worker.
+    pub per_worker: Vec<WorkerSummary>,
+    /// True where the run was stopped before its end.
+    pub interrupted: bool,
+}
+
+/// Counts of tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TaskCounts {
+    /// Tasks that the plan made.
+    pub planned: u64,
+    /// Tasks that ended well.
+    pub ok: u64,
+    /// Tasks that failed for good.
+    pub failed: u64,
+    /// Attempts after a task's first.
+    pub retried: u64,
+    /// Tasks that an earlier run had already done.
+    pub skipped: u64,
+}
+
+/// What one worker did, over all its incarnations.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkerSummary {
+    /// `worker-1` and so on.
+    pub name: String,
+    /// The process id of its last incarnation.
+    pub pid: u32,
+    /// How many processes it has been.
+    pub incarnations: u32,
+    /// Tasks that it ended.
+    pub tasks: u64,
+    /// Time that it spent in tasks.
+    pub busy_seconds: f64,
+}

@@ -1,0 +1,180 @@
+//! The worker's side: one image through all stages.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use protocol::{Handler, Task, TaskError};
+
+use super::apply::Bench;
+use super::decode::{self, DecodeError};
+use super::encode;
+use super::raster::Raster;
+use super::report::{Micros, Report};
+use super::setup::{Output, Payload, Setup};
+use super::write;
+
+/// Runs images through the setup's steps; keeps its buffers from image to image.
+pub(super) struct Pipeline {
+    setup: Setup,
+    bench: Bench,
+    file: Vec<u8>,
+    encoded: Vec<u8>,
+}
+
+impl Handler for Pipeline {
+    fn run(&mut self, task: &Task<'_>, value: &mut Vec<u8>) -> Result<(), TaskError> {
+        let payload = Payload::decode(task.payload)
+            .ok_or_else(|| TaskError::new("the payload is not one of an images job"))?;
+        let report = self.image(&payload).map_err(|error| TaskError {
+            message: format!("{}: {}", payload.shown(), error.message),
+            ..error
+        })?;
+        let json = serde_json::to_vec(&report).map_err(|error| TaskError::new(error.to_string()))?;
+        value.extend_from_slice(&json);
+        Ok(())
+    }
+}
+
+impl Pipeline {
+    pub(super) fn new(setup: Setup) -> Self {
+        Self { bench: Bench::new(setup.max_pixels), setup, file: Vec::new(), encoded: Vec::new() }
+    }
+
+    fn image(&mut self, payload: &Payload<'_>) -> Result<Report, TaskError> {
+        let mut watch = Stopwatch::start();
+        self.read(&self.setup.base.join(OsStr::from_bytes(payload.input)))?;
+        watch.lap(|micros| &mut micros.read);
+
+        let (max_pixels, luma) = (self.setup.max_pixels, self.setup.luma);
+        let (image, format) = decode::decode(&self.file, max_pixels, luma, &mut self.bench.buffers)?;
+        watch.lap(|micros| &mut micros.decode);
+
+        let mut report = Report {
+            width: image.width() as u64,
+            height: image.height() as u64,
+            pixels: image.pixels() as u64,
+            ..Report::default()
+        };
+        let images = self.bench.run(&self.setup.steps, image, format, &mut report)?;
+        watch.lap(|micros| &mut micros.steps);
+
+        if let Some(output) = &self.setup.output {
+            self.encoded.clear();
+            save(&images, &self.setup, output, payload.stem, &mut self.encoded, &mut report, &mut watch)?;
+        }
+        images.into_iter().for_each(|image| self.bench.buffers.give(image.into_data()));
+        report.micros = self.setup.timings.then_some(watch.micros);
+        Ok(report)
+    }
+
+    /// Reads the file at `path` into the buffer, as far as a file may go.
+    fn read(&mut self, path: &Path) -> Result<(), TaskError> {
+        let limit = decode::max_file_bytes(self.setup.max_pixels);
+        self.file.clear();
+        let fail = |error: std::io::Error| TaskError::new(format!("can't be read: {error}"));
+        let file = File::open(path).map_err(fail)?;
+        let read = file.take(limit.saturating_add(1)).read_to_end(&mut self.file).map_err(fail)?;
+        if read as u64 > limit {
+            return Err(TaskError::memory(format!("the file is larger than {limit} bytes")));
+        }
+        Ok(())
+    }
+}
+
+/// Encodes and writes all images, and says so in the report. `file` is scratch.
+fn save(
+    images: &[Raster],
+    setup: &Setup,
+    output: &Output,
+    stem: &[u8],
+    file: &mut Vec<u8>,
+    report: &mut Report,
+    watch: &mut Stopwatch,
+) -> Result<(), TaskError> {
+    let (tiles, mask) = (setup.tiles(), setup.makes_masks());
+    let mut bytes = 0;
+    for (index, image) in images.iter().enumerate() {
+        file.clear();
+        encode::encode(image, output.format, output.quality, mask, file)
+            .map_err(|error| TaskError::new(format!("can't be written as {:?}: {error}", output.format)))?;
+        watch.lap(|micros| &mut micros.encode);
+        let path = output.path(&output.dir, stem, &tile_suffix(tiles, Some(index)));
+        write::put(&path, file, output.force)
+            .map_err(|error| TaskError::new(format!("can't write {}: {error}", path.display())))?;
+        watch.lap(|micros| &mut micros.write);
+        bytes += file.len() as u64;
+    }
+    let shown = output.path(Path::new(&output.shown), stem, &tile_suffix(tiles, None));
+    report.output = Some(shown.to_string_lossy().into_owned());
+    report.files = u32::try_from(images.len()).ok();
+    report.bytes = Some(bytes);
+    Ok(())
+}
+
+/// What the name of tile `index` ends in, with as many digits as the last tile needs (at least two); stars
+/// stand for all tiles. Nothing where images are not cut.
+fn tile_suffix(tiles: Option<(usize, usize)>, index: Option<usize>) -> String {
+    let Some((rows, columns)) = tiles else { return String::new() };
+    let Some(index) = index else { return "_r*_c*".to_owned() };
+    let digits = |count: usize| (count - 1).to_string().len().max(2);
+    let (row, column) = (index / columns, index % columns);
+    format!("_r{row:0down$}_c{column:0across$}", down = digits(rows), across = digits(columns))
+}
+
+impl Output {
+    /// The file below `dir` for an image.
+    fn path(&self, dir: &Path, stem: &[u8], suffix: &str) -> PathBuf {
+        let name = [stem, suffix.as_bytes(), b".", self.format.extension().as_bytes()].concat();
+        dir.join(OsStr::from_bytes(&name))
+    }
+}
+
+impl From<DecodeError> for TaskError {
+    fn from(error: DecodeError) -> Self {
+        match error {
+            DecodeError::TooLarge(..) | DecodeError::Memory(_) => Self::memory(error.to_string()),
+            DecodeError::Broken(_) => Self::new(error.to_string()),
+        }
+    }
+}
+
+/// Says how long each stage took.
+struct Stopwatch {
+    last: Instant,
+    micros: Micros,
+}
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self { last: now(), micros: Micros::default() }
+    }
+
+    /// Books the time since the last lap.
+    fn lap(&mut self, stage: impl FnOnce(&mut Micros) -> &mut u64) {
+        let now = now();
+        *stage(&mut self.micros) += now.duration_since(self.last).as_micros() as u64;
+        self.last = now;
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the stages are measured where they run: in the worker")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tiles_are_numbered_so_that_names_sort() {
+        assert_eq!(tile_suffix(Some((20, 20)), Some(0)), "_r00_c00");
+        assert_eq!(tile_suffix(Some((20, 101)), Some(101 * 3 + 7)), "_r03_c007");
+        assert_eq!(tile_suffix(Some((20, 20)), None), "_r*_c*");
+        assert_eq!(tile_suffix(None, Some(0)), "");
+    }
+}

@@ -1,0 +1,192 @@
+//! What a kind of work promises to the rest of the system.
+
+use std::path::PathBuf;
+
+use protocol::{Handler, Payloads, TaskError};
+
+use crate::spec::{JobSpec, SpecErrors};
+
+/// A way of working.
+///
+/// One value describes the kind for ever; what belongs to one job lives in the [`Plan`] (in the coordinator)
+/// and in the [`Handler`] (in each worker).
+pub trait Kind: Send + Sync {
+    /// What a job file calls it.
+    fn name(&self) -> &'static str;
+
+    /// What it does, in one line without a full stop.
+    fn about(&self) -> &'static str;
+
+    /// Every key it reads, for help, documentation, completion and spelling suggestions.
+    fn keys(&self) -> &'static [Key];
+
+    /// A job file that runs as it is.
+    fn example(&self) -> &'static str;
+
+    /// Kinds for tests and rehearsals are listed only by `kinds --all`.
+    fn hidden(&self) -> bool {
+        false
+    }
+
+    /// True where running a task twice gives the same value, so that repeating a plain `error` is pointless.
+    fn deterministic(&self) -> bool {
+        true
+    }
+
+    /// True where tasks may leave processes behind: a guard then sees to it that none outlives the run, even
+    /// where the coordinator is killed.
+    fn starts_processes(&self) -> bool {
+        false
+    }
+
+    /// Reads the kind's own keys and returns the tasks, lazily. Nothing is run, nothing is written.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the kind's keys, not only the first thing.
+    fn plan(&self, job: &mut JobSpec, options: &PlanOptions) -> Result<Plan, SpecErrors>;
+
+    /// Makes the thing that runs tasks; called once in each worker with the plan's setup.
+    ///
+    /// # Errors
+    /// A sentence for people: this worker can't run this job.
+    fn handler(&self, setup: &[u8]) -> Result<Box<dyn Handler>, TaskError>;
+
+    /// Makes the thing that turns payloads and values into what people and programs read.
+    ///
+    /// It needs nothing but the setup, so that stored results can be shown without planning again.
+    ///
+    /// # Errors
+    /// The setup is not one of this kind's.
+    fn presenter(&self, setup: &[u8]) -> Result<Box<dyn Presenter>, BadValue>;
+}
+
+/// What planning may depend on beside the job file.
+#[derive(Debug, Clone, Default)]
+pub struct PlanOptions {
+    /// Replace existing outputs.
+    pub force: bool,
+}
+
+/// A job, split into tasks.
+pub struct Plan {
+    /// The tasks, in input order.
+    pub tasks: Box<dyn Tasks>,
+    /// How many there are, where that is known before they are made.
+    pub total: Option<u64>,
+    /// What every worker of this job must know; handed to [`Kind::handler`] and [`Kind::presenter`].
+    /// At most 48 KiB.
+    pub setup: Setup,
+    /// How values become one result, for kinds that have one.
+    pub combine: Option<Box<dyn Combine>>,
+    /// The files that the tasks are made from or read: a run is not resumed with others. What a pattern found
+    /// is listed file by file.
+    pub inputs: Vec<PathBuf>,
+}
+
+/// The kind's own bytes that every worker of a job is given at its start.
+pub type Setup = Vec<u8>;
+
+/// A lazy, ordered supply of payloads. Memory must not grow with the number of tasks.
+pub trait Tasks: Send {
+    /// Appends at most `max` payloads to `into` and returns `true`, or returns `false` where there are no
+    /// more. May block (it has a thread of its own); should return early with what it has rather than wait
+    /// long for more.
+    ///
+    /// # Errors
+    /// Where a lazily read input turns out to be bad: where, what, and what to do.
+    fn next(&mut self, max: usize, into: &mut Payloads) -> Result<bool, PlanError>;
+}
+
+/// An input that turned out to be bad while tasks were being made from it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PlanError(pub String);
+
+/// A payload or value that is not one of this kind's: some worker's or some file's mistake, never a reason
+/// to panic.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct BadValue(pub String);
+
+/// Turns payloads and values into what people and programs read.
+pub trait Presenter: Send {
+    /// The value's fields, in order, for CSV columns (`value.prime`) and documentation.
+    fn columns(&self) -> &[&'static str];
+
+    /// Appends what the user gave for this task, as plain text (`2`, `photos/cat.jpg`).
+    ///
+    /// # Errors
+    /// The payload is not one of this kind's.
+    fn input(&self, payload: &[u8], text: &mut String) -> Result<(), BadValue>;
+
+    /// Appends the value as one JSON object whose keys are [`columns`](Self::columns), in that order.
+    /// A value comes from a worker that may have gone wrong: check it.
+    ///
+    /// # Errors
+    /// The value is not one of this kind's.
+    fn value(&self, payload: &[u8], value: &[u8], json: &mut String) -> Result<(), BadValue>;
+
+    /// Appends one line for people, without a line break: `9999999 is not prime (3)`.
+    ///
+    /// # Errors
+    /// As for [`value`](Self::value).
+    fn text(&self, payload: &[u8], value: &[u8], line: &mut String) -> Result<(), BadValue>;
+}
+
+/// Combines values into one result that depends on the input only: not on the number of workers, nor on
+/// batches, nor on the order in which outcomes arrive.
+pub trait Combine: Send {
+    /// Takes the value of one task. Values arrive in any order, each task at most once; `worker` says who
+    /// made it.
+    ///
+    /// # Errors
+    /// The value is not one of this kind's.
+    fn add(&mut self, task: u64, payload: &[u8], value: &[u8], worker: &str) -> Result<(), BadValue>;
+
+    /// The result as JSON, once all tasks are in. It is not asked for where a task has failed.
+    ///
+    /// # Errors
+    /// Tasks are missing, or the values contradict each other.
+    fn finish(&mut self) -> Result<serde_json::Value, BadValue>;
+
+    /// The result in a line for people; the same as the JSON by default.
+    ///
+    /// # Errors
+    /// As for [`finish`](Self::finish).
+    fn text(&mut self) -> Result<String, BadValue> {
+        Ok(self.finish()?.to_string())
+    }
+
+    /// Lines that tell who combined what, for `-v`.
+    fn explain(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// A key that a kind reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// Which table it stands in.
+    pub section: Section,
+    /// Its name; `step.op` for the key `op` of each `[[params.step]]`.
+    pub name: &'static str,
+    /// Its type, in words: `list of integers`, `true or false`.
+    pub kind: &'static str,
+    /// What holds where it is absent; `None`: it is required, alone or as one of several.
+    pub default: Option<&'static str>,
+    /// What it means, in one line.
+    pub about: &'static str,
+    /// A value as it would stand in a job file.
+    pub example: &'static str,
+}
+
+/// A table of the job file that belongs, at least in part, to the kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Section {
+    /// `[input]`: the items.
+    Input,
+    /// `[params]`: how to work on them.
+    Params,
+    /// `[output]`: where the kind's own files go.
+    Output,
+}

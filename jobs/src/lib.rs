@@ -1,0 +1,29 @@
+//! The kinds of work: how a job is split into tasks (*plan*), how one task is done (*run*), and how results
+//! combine (*combine*).
+//!
+//! Adding a kind touches this crate only: one module, one line in [`registry`], one job file.
+
+mod faults;
+pub mod images;
+mod kind;
+mod pi;
+mod primes;
+mod reduce;
+mod sleep;
+pub mod spec;
+#[cfg(test)]
+mod testing;
+
+pub use kind::{
+    BadValue, Combine, Key, Kind, Plan, PlanError, PlanOptions, Presenter, Section, Setup, Tasks,
+};
+
+/// All the kinds, in the order in which `kinds` lists them.
+pub fn registry() -> &'static [&'static dyn Kind] {
+    &[&primes::Primes, &reduce::Reduce, &images::Images, &pi::Pi, &sleep::Sleep, &faults::Faults]
+}
+
+/// The kind with this name.
+pub fn find(name: &str) -> Option<&'static dyn Kind> {
+    registry().iter().copied().find(|kind| kind.name() == name)
+}

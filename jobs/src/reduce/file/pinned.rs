@@ -1,0 +1,142 @@
+//! A file as it was when the job was planned, and the check that it still is.
+
+use std::ffi::OsStr;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use num_bigint::BigInt;
+use protocol::TaskError;
+
+use super::Mapped;
+use crate::BadValue;
+use crate::reduce::bytes::{Reader, put_big, put_bytes, put_u64};
+
+/// A regular file with its length and time of change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::reduce) struct Pinned {
+    pub(in crate::reduce) path: PathBuf,
+    /// Bytes.
+    pub(in crate::reduce) length: u64,
+    /// Nanoseconds since 1970.
+    modified: i128,
+}
+
+impl Pinned {
+    /// Notes what the file at `path` is now, and opens it.
+    ///
+    /// # Errors
+    /// A sentence: it is not there, can't be read, or is not a regular file.
+    pub(in crate::reduce) fn new(path: &Path) -> Result<(Self, File), String> {
+        let describe = |error: io::Error| format!("{}: can't be read: {error}", path.display());
+        // Before opening: to open a pipe is to wait for its other end.
+        if !std::fs::metadata(path).map_err(describe)?.is_file() {
+            return Err(format!("{}: is not a regular file", path.display()));
+        }
+        let file = File::open(path).map_err(describe)?;
+        let now = file.metadata().map_err(describe)?;
+        Ok((Self { path: path.to_owned(), length: now.len(), modified: modified(&now) }, file))
+    }
+
+    /// Appends the bytes.
+    pub(in crate::reduce) fn put(&self, out: &mut Vec<u8>) {
+        put_bytes(out, self.path.as_os_str().as_bytes());
+        put_u64(out, self.length);
+        put_big(out, &BigInt::from(self.modified));
+    }
+
+    /// Reads what [`put`](Self::put) wrote.
+    pub(in crate::reduce) fn read(reader: &mut Reader<'_>) -> Result<Self, BadValue> {
+        let path = PathBuf::from(OsStr::from_bytes(reader.bytes()?));
+        let length = reader.u64()?;
+        let modified = i128::try_from(reader.big()?).map_err(|_| reader.bad("a time is too long"))?;
+        Ok(Self { path, length, modified })
+    }
+
+    /// Fails where `file` is no longer what was planned with.
+    fn check(&self, file: &File) -> Result<(), TaskError> {
+        let path = self.path.display();
+        let now =
+            file.metadata().map_err(|error| TaskError::new(format!("{path}: can't be read: {error}")))?;
+        let (was, is) = (self.length, now.len());
+        let what = if is < was {
+            format!("has shrunk from {was} to {is} bytes")
+        } else if is > was {
+            format!("has grown from {was} to {is} bytes")
+        } else if modified(&now) != self.modified {
+            "has been written to".to_owned()
+        } else {
+            return Ok(());
+        };
+        Err(TaskError::new(format!(
+            "{path}: {what} since the job was planned; start the job again once nobody writes to it"
+        )))
+    }
+}
+
+fn modified(now: &Metadata) -> i128 {
+    i128::from(now.mtime()) * 1_000_000_000 + i128::from(now.mtime_nsec())
+}
+
+/// A file that stays open between tasks, since the next one is mostly about the same.
+#[derive(Debug)]
+pub(in crate::reduce) struct Opened {
+    pinned: Pinned,
+    file: File,
+}
+
+impl Opened {
+    /// The file behind `pinned`: the one in `slot`, or newly opened into it.
+    ///
+    /// # Errors
+    /// It can't be opened.
+    pub(in crate::reduce) fn get<'a>(
+        slot: &'a mut Option<Self>,
+        pinned: &Pinned,
+    ) -> Result<&'a Self, TaskError> {
+        match slot.take().filter(|opened| opened.pinned == *pinned) {
+            Some(opened) => Ok(slot.insert(opened)),
+            None => {
+                let (_, file) = Pinned::new(&pinned.path).map_err(TaskError::new)?;
+                Ok(slot.insert(Self { pinned: pinned.clone(), file }))
+            }
+        }
+    }
+
+    /// Calls `read` with the `len` bytes from `offset`. The file is compared with the plan right before and
+    /// right after.
+    ///
+    /// # Errors
+    /// The file has changed, the bytes are not all there, or they can't be mapped; else what `read` says.
+    pub(in crate::reduce) fn with<T>(
+        &self,
+        offset: u64,
+        len: u64,
+        read: impl FnOnce(&[u8]) -> Result<T, TaskError>,
+    ) -> Result<T, TaskError> {
+        self.pinned.check(&self.file)?;
+        let path = self.pinned.path.display();
+        if offset.checked_add(len).is_none_or(|end| end > self.pinned.length) {
+            return Err(TaskError::new(format!("{path}: the task lies beyond the file's end")));
+        }
+        let mapped = usize::try_from(len)
+            .map_err(io::Error::other)
+            .and_then(|len| Mapped::new(&self.file, offset, len))
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::OutOfMemory => TaskError::memory(format!(
+                    "{path}: {len} bytes can't be mapped; give the workers more memory or set params.chunk lower"
+                )),
+                _ => TaskError::new(format!("{path}: can't be mapped: {error}")),
+            })?;
+        let value = read(&mapped)?;
+        self.pinned.check(&self.file)?;
+        Ok(value)
+    }
+
+    /// Bytes in the file.
+    pub(in crate::reduce) fn length(&self) -> u64 {
+        self.pinned.length
+    }
+}

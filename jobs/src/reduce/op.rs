@@ -1,0 +1,152 @@
+//! The operations, and why some others can't be.
+
+use std::fmt;
+
+/// What the numbers are reduced with. Every one of them is associative and commutative, at least in the
+/// form in which it is computed here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Op {
+    Sum,
+    Product,
+    Min,
+    Max,
+    And,
+    Or,
+    Xor,
+    Count,
+    Mean,
+    Variance,
+    Stddev,
+}
+
+impl Op {
+    /// In the order in which help lists them; a position is the operation's code in bytes.
+    pub(super) const ALL: [Self; 11] = [
+        Self::Sum,
+        Self::Product,
+        Self::Min,
+        Self::Max,
+        Self::And,
+        Self::Or,
+        Self::Xor,
+        Self::Count,
+        Self::Mean,
+        Self::Variance,
+        Self::Stddev,
+    ];
+
+    /// What a job file calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Sum => "sum",
+            Self::Product => "product",
+            Self::Min => "min",
+            Self::Max => "max",
+            Self::And => "and",
+            Self::Or => "or",
+            Self::Xor => "xor",
+            Self::Count => "count",
+            Self::Mean => "mean",
+            Self::Variance => "variance",
+            Self::Stddev => "stddev",
+        }
+    }
+
+    /// The operation with this name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|op| op.name() == name)
+    }
+
+    /// The operation's code in bytes.
+    pub(super) fn code(self) -> u8 {
+        Self::ALL.iter().position(|op| *op == self).unwrap_or(0) as u8
+    }
+
+    /// The operation with this code.
+    pub(super) fn coded(code: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(code)).copied()
+    }
+
+    /// True for the operations on bits, which floats don't have.
+    pub(super) fn is_bitwise(self) -> bool {
+        matches!(self, Self::And | Self::Or | Self::Xor)
+    }
+
+    /// True where `ddof` means something.
+    pub(super) fn is_spread(self) -> bool {
+        matches!(self, Self::Variance | Self::Stddev)
+    }
+
+    /// True where an empty input has no answer.
+    pub(super) fn needs_items(self) -> bool {
+        matches!(self, Self::Min | Self::Max | Self::Mean | Self::Variance | Self::Stddev)
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Says why `name` is no operation, and what to do about it: the message and the hint.
+pub(super) fn refuse(name: &str) -> (String, String) {
+    let example = match name {
+        "power" | "pow" | "exponent" | "**" | "^" => "2^1^2 is (2^1)^2 = 4 or 2^(1^2) = 2",
+        "subtract" | "sub" | "minus" | "-" => "2-1-2 is (2-1)-2 = -1 or 2-(1-2) = 3, just as 2^1^2 is 4 or 2",
+        "divide" | "div" | "/" => "2/1/2 is (2/1)/2 = 1 or 2/(1/2) = 4, just as 2^1^2 is 4 or 2",
+        _ => return (format!("{name:?} is not an operation"), suggest(name)),
+    };
+    (
+        format!(
+            "{name:?} can't be a reduction: the operation must be associative and commutative, or the answer \
+             would depend on how the work is split: {example}, by where the brackets go"
+        ),
+        format!("operations: {}", names()),
+    )
+}
+
+fn suggest(name: &str) -> String {
+    let near = Op::ALL
+        .iter()
+        .map(|op| (strsim::damerau_levenshtein(op.name(), &name.to_lowercase()), op.name()))
+        .filter(|(distance, op)| *distance <= 1 + op.len() / 4)
+        .min();
+    match near {
+        Some((_, op)) => format!("did you mean {op:?}? operations: {}", names()),
+        None => format!("operations: {}", names()),
+    }
+}
+
+fn names() -> String {
+    Op::ALL.map(Op::name).join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_is_found_by_its_name_and_its_code() {
+        for op in Op::ALL {
+            assert_eq!(Op::named(op.name()), Some(op));
+            assert_eq!(Op::coded(op.code()), Some(op));
+        }
+        assert_eq!(Op::coded(11), None);
+    }
+
+    #[test]
+    fn power_subtract_and_divide_are_refused_with_the_reason_and_the_counter_example() {
+        for name in ["power", "subtract", "divide"] {
+            let (message, _) = refuse(name);
+            assert!(message.contains("associative and commutative"), "{message}");
+            assert!(message.contains("2^1^2"), "{message}");
+        }
+    }
+
+    #[test]
+    fn a_misspelt_operation_is_told_the_nearest_one() {
+        assert!(refuse("summ").1.contains("did you mean \"sum\"?"));
+        assert!(refuse("SUM").1.contains("did you mean \"sum\"?"));
+    }
+}

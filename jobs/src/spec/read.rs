@@ -1,0 +1,405 @@
+//! Reading: typed values with their places.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use toml::de::{DeTable, DeValue};
+
+use super::overrides::apply_override;
+use super::value::{Entries, OVERRIDDEN, Value};
+use super::{SpecError, SpecErrors};
+
+/// A parsed job file.
+#[derive(Debug)]
+pub struct JobSpec {
+    /// The kind's name and its place.
+    pub kind: Item,
+    /// What the job is called: `name`, or the file's stem.
+    pub name: String,
+    /// `[input]`.
+    pub input: Table,
+    /// `[params]`.
+    pub params: Table,
+    /// `[run]`.
+    pub run: Table,
+    /// `[output]`.
+    pub output: Table,
+    base: PathBuf,
+}
+
+/// Where values come from: the file's name and text, to turn offsets into lines and columns.
+#[derive(Debug)]
+pub(super) struct Origin {
+    pub(super) file: String,
+    pub(super) text: String,
+}
+
+/// The file's name, for what no file has said.
+pub(super) const OVERRIDE: &str = "--set";
+
+impl Origin {
+    /// An error about what stands at `span`.
+    fn error(&self, span: Option<&Range<usize>>, key: String, message: String) -> SpecError {
+        let file = if span == Some(&OVERRIDDEN) { OVERRIDE } else { &self.file };
+        let place = span.and_then(|span| self.place(span));
+        SpecError { file: file.to_owned(), place, key, message, hint: None }
+    }
+
+    fn place(&self, span: &Range<usize>) -> Option<(usize, usize)> {
+        let before = self.text.get(..span.start)?;
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
+        Some((line, column))
+    }
+}
+
+/// A table of a job file. Keys are *taken*; what is left in the end is unknown.
+#[derive(Debug)]
+pub struct Table {
+    origin: Arc<Origin>,
+    path: String,
+    span: Option<Range<usize>>,
+    pub(super) entries: BTreeMap<String, Item>,
+    // What was asked for, to suggest the right spelling of what was not.
+    asked: Vec<String>,
+}
+
+/// A value of a job file with its place and its path.
+#[derive(Debug, Clone)]
+pub struct Item {
+    origin: Arc<Origin>,
+    path: String,
+    pub(super) span: Option<Range<usize>>,
+    // Where the key stands, for complaints about the key and not its value.
+    pub(super) key_span: Option<Range<usize>>,
+    pub(super) value: Value,
+}
+
+impl JobSpec {
+    /// Parses `text`; `file` is its name for messages, `base` the folder that relative paths start from.
+    /// Each override is a dotted key and a TOML value (`input.numbers`, `[7]`), and replaces or adds it.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file as a whole: syntax, a missing or misplaced `kind`, unknown
+    /// tables.
+    pub fn parse(
+        file: &str,
+        text: &str,
+        base: &Path,
+        overrides: &[(String, String)],
+    ) -> Result<Self, SpecErrors> {
+        let origin = Arc::new(Origin { file: file.to_owned(), text: text.to_owned() });
+        let mut root = parse_table(&origin)?;
+        let mut errors = SpecErrors::default();
+        for (key, value) in overrides {
+            if let Err(error) = apply_override(&mut root, key, value) {
+                errors.push(error);
+            }
+        }
+        let stem = Path::new(file).file_stem().map_or_else(|| "job".into(), |stem| stem.to_string_lossy());
+        let name = match root.take("name").map(|item| item.text().map(str::to_owned)) {
+            None => stem.into_owned(),
+            Some(Ok(name)) => name,
+            Some(Err(error)) => {
+                errors.push(error);
+                String::new()
+            }
+        };
+        let mut section = |name: &str| {
+            root.take_table(name).unwrap_or_else(|error| {
+                errors.push(error);
+                None
+            })
+        };
+        let (input, params, run, output) =
+            (section("input"), section("params"), section("run"), section("output"));
+        let kind = root.take("kind");
+        errors.0.extend(root.unknown_keys().0);
+        let Some(kind) = kind else {
+            errors.push(SpecError {
+                hint: Some("for example: kind = \"primes\"; `coordinator kinds` lists them".into()),
+                ..root.error("kind", "is required: the kind of work this job is")
+            });
+            return Err(errors);
+        };
+        if let Err(error) = kind.text() {
+            errors.push(error);
+        }
+        errors.into_result()?;
+        let empty = |name: &str| Table {
+            origin: origin.clone(),
+            path: name.to_owned(),
+            span: None,
+            entries: BTreeMap::new(),
+            asked: Vec::new(),
+        };
+        Ok(Self {
+            kind,
+            name,
+            input: input.unwrap_or_else(|| empty("input")),
+            params: params.unwrap_or_else(|| empty("params")),
+            run: run.unwrap_or_else(|| empty("run")),
+            output: output.unwrap_or_else(|| empty("output")),
+            base: base.to_owned(),
+        })
+    }
+
+    /// A path of the job file, relative to the job file's folder.
+    pub fn resolve(&self, path: &str) -> PathBuf {
+        self.base.join(path)
+    }
+
+    /// The folder that relative paths start from.
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// The keys that nobody took, in all tables, each with the nearest spelling that somebody asked for.
+    pub fn unknown_keys(&self) -> SpecErrors {
+        let tables = [&self.input, &self.params, &self.run, &self.output];
+        SpecErrors(tables.into_iter().flat_map(|table| table.unknown_keys().0).collect())
+    }
+}
+
+impl Table {
+    /// Takes a key's value out, where it is there.
+    pub fn take(&mut self, key: &str) -> Option<Item> {
+        if !self.asked.iter().any(|asked| asked == key) {
+            self.asked.push(key.to_owned());
+        }
+        self.entries.remove(key)
+    }
+
+    /// Takes a table out, where it is there.
+    ///
+    /// # Errors
+    /// The key holds something else.
+    pub fn take_table(&mut self, key: &str) -> Result<Option<Table>, SpecError> {
+        self.take(key).map(Item::into_table).transpose()
+    }
+
+    /// True where the key is there and not yet taken.
+    pub fn has(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    /// The table's path: `input`, `params.step[2]`.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// An error about a key of this table that is not there (or, with an empty key, about the table).
+    pub fn error(&self, key: &str, message: impl Into<String>) -> SpecError {
+        self.origin.error(self.span.as_ref(), join(&self.path, key), message.into())
+    }
+
+    /// The keys that nobody took, each with the nearest spelling that somebody asked for.
+    pub fn unknown_keys(&self) -> SpecErrors {
+        let describe = |(key, item): (&String, &Item)| {
+            let near = self
+                .asked
+                .iter()
+                .map(|asked| (strsim::damerau_levenshtein(asked, key), asked))
+                .filter(|(distance, asked)| *distance <= 1 + asked.len() / 4)
+                .min();
+            let hint = match near {
+                Some((_, asked)) => Some(format!("did you mean `{asked}`?")),
+                None if self.asked.is_empty() => None,
+                None => Some(format!("known here: {}", self.asked.join(", "))),
+            };
+            let message = "is not a known key".to_owned();
+            SpecError { hint, ..self.origin.error(item.key_span.as_ref(), item.path.clone(), message) }
+        };
+        SpecErrors(self.entries.iter().take(SpecErrors::ENOUGH).map(describe).collect())
+    }
+}
+
+impl Item {
+    /// An error about this value.
+    pub fn error(&self, message: impl Into<String>) -> SpecError {
+        self.origin.error(self.span.as_ref(), self.path.clone(), message.into())
+    }
+
+    fn wrong_type(&self, wanted: &str) -> SpecError {
+        self.error(format!("{} is not {wanted}", self.describe()))
+    }
+
+    /// The value in a few characters, for messages.
+    pub fn describe(&self) -> String {
+        let text = match &self.value {
+            Value::Text(text) => format!("{text:?}"),
+            Value::Integer(text) | Value::Date(text) => text.clone(),
+            Value::Float(float) => format!("{float:?}"),
+            Value::Bool(bool) => bool.to_string(),
+            Value::List(_) => "a list".into(),
+            Value::Table(_) => "a table".into(),
+        };
+        if text.chars().count() > 60 {
+            return format!("{}…", text.chars().take(60).collect::<String>());
+        }
+        text
+    }
+
+    /// The value as text.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn text(&self) -> Result<&str, SpecError> {
+        match &self.value {
+            Value::Text(text) => Ok(text),
+            _ => Err(self.wrong_type("text in quotes")),
+        }
+    }
+
+    /// True or false.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn bool(&self) -> Result<bool, SpecError> {
+        match self.value {
+            Value::Bool(bool) => Ok(bool),
+            _ => Err(self.wrong_type("true or false")),
+        }
+    }
+
+    /// An integer of any size in decimal digits, with a leading `-` where negative; given as an integer or
+    /// as text.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn integer(&self) -> Result<&str, SpecError> {
+        let (Value::Integer(text) | Value::Text(text)) = &self.value else {
+            return Err(self.wrong_type("an integer"));
+        };
+        let digits = text.strip_prefix('-').unwrap_or(text);
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(self.wrong_type("an integer"));
+        }
+        Ok(text)
+    }
+
+    /// An integer that fits `T`, given as an integer or as text.
+    ///
+    /// # Errors
+    /// It is something else, or does not fit.
+    pub fn number<T: std::str::FromStr>(&self) -> Result<T, SpecError> {
+        let text = self.integer()?;
+        text.parse().map_err(|_| {
+            let sign = if text.starts_with('-') { "small" } else { "large" };
+            self.error(format!("{} is too {sign}", self.describe()))
+        })
+    }
+
+    /// A finite or infinite number with a fraction, or an integer.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn float(&self) -> Result<f64, SpecError> {
+        match &self.value {
+            Value::Float(float) => Ok(*float),
+            Value::Integer(text) => text.parse().map_err(|_| self.wrong_type("a number")),
+            _ => Err(self.wrong_type("a number")),
+        }
+    }
+
+    /// True where the value is an integer (and not text).
+    pub fn is_integer(&self) -> bool {
+        matches!(self.value, Value::Integer(_))
+    }
+
+    /// True where the value is a number with a fraction.
+    pub fn is_float(&self) -> bool {
+        matches!(self.value, Value::Float(_))
+    }
+
+    /// True where the value is true or false.
+    pub fn is_bool(&self) -> bool {
+        matches!(self.value, Value::Bool(_))
+    }
+
+    /// True where the value is text.
+    pub fn is_text(&self) -> bool {
+        matches!(self.value, Value::Text(_))
+    }
+
+    /// How many elements a list has; 0 for anything else.
+    pub fn len(&self) -> usize {
+        if let Value::List(list) = &self.value { list.len() } else { 0 }
+    }
+
+    /// True for a list without elements.
+    pub fn is_empty(&self) -> bool {
+        matches!(&self.value, Value::List(list) if list.is_empty())
+    }
+
+    /// A list's elements in order.
+    ///
+    /// # Errors
+    /// It is no list.
+    pub fn into_list(self) -> Result<impl Iterator<Item = Item>, SpecError> {
+        let wrong = self.wrong_type("a list");
+        let Self { origin, path, value: Value::List(list), .. } = self else {
+            return Err(wrong);
+        };
+        Ok(list.into_iter().enumerate().map(move |(index, (value, span))| Item {
+            origin: origin.clone(),
+            path: format!("{path}[{index}]"),
+            key_span: None,
+            span: Some(span),
+            value,
+        }))
+    }
+
+    /// A table, whose keys can then be taken.
+    ///
+    /// # Errors
+    /// It is no table.
+    pub fn into_table(self) -> Result<Table, SpecError> {
+        let wrong = self.wrong_type("a table");
+        let Self { origin, path, span, value: Value::Table(entries), .. } = self else {
+            return Err(wrong);
+        };
+        Ok(table(&origin, path, span, entries))
+    }
+}
+
+fn table(origin: &Arc<Origin>, path: String, span: Option<Range<usize>>, entries: Entries) -> Table {
+    let entries = entries
+        .into_iter()
+        .map(|(key, key_span, value, span)| {
+            let item = Item {
+                origin: origin.clone(),
+                path: join(&path, &key),
+                span: Some(span),
+                key_span: Some(key_span),
+                value,
+            };
+            (key, item)
+        })
+        .collect();
+    Table { origin: origin.clone(), path, span, entries, asked: Vec::new() }
+}
+
+pub(super) fn parse_table(origin: &Arc<Origin>) -> Result<Table, SpecErrors> {
+    let (root, errors) = DeTable::parse_recoverable(&origin.text);
+    if !errors.is_empty() {
+        let describe = |error: toml::de::Error| {
+            origin.error(error.span().as_ref(), String::new(), error.message().to_owned())
+        };
+        return Err(SpecErrors(errors.into_iter().take(SpecErrors::ENOUGH).map(describe).collect()));
+    }
+    match Value::from_toml(&DeValue::Table(root.into_inner())) {
+        Value::Table(entries) => Ok(table(origin, String::new(), None, entries)),
+        _ => Ok(table(origin, String::new(), None, Vec::new())),
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    match (path.is_empty(), key.is_empty()) {
+        (true, _) => key.to_owned(),
+        (_, true) => path.to_owned(),
+        _ => format!("{path}.{key}"),
+    }
+}

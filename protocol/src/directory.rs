@@ -1,0 +1,183 @@
+//! A private directory for sockets, and what is left of those whose owners were killed.
+//!
+//! A directory belongs to whoever holds the lock (`flock`) on it. The kernel lets go of the lock when its
+//! holder dies, however it dies, so a directory whose lock is free can be removed by anyone.
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::process;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::getuid;
+
+/// `sockaddr_un.sun_path`, without the zero at its end.
+const MAX_SOCKET_PATH: usize = 107;
+/// What `ipc-channel` appends to the temporary directory: `/.tmpXXXXXX/socket`.
+const SOCKET_SUFFIX: usize = 18;
+const FALLBACK: &str = "/tmp";
+/// How many names are tried; all but one are taken only where process ids were used again.
+const TRIES: u32 = 1000;
+
+/// True where the path of a one-shot server in this directory fits a socket's address.
+pub(crate) fn fits_a_socket(directory: &Path) -> bool {
+    directory.to_str().is_some_and(|path| path.len() + SOCKET_SUFFIX <= MAX_SOCKET_PATH)
+}
+
+/// A directory of one's own, readable by nobody else, removed on drop.
+#[derive(Debug)]
+pub struct PrivateDirectory {
+    path: PathBuf,
+    // Holds the lock.
+    _lock: File,
+}
+
+impl PrivateDirectory {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes a directory in `parent`, locked, with mode 0700.
+    fn new_in(parent: &Path) -> io::Result<Self> {
+        let (prefix, pid) = (prefix(), process::id());
+        for number in 0..TRIES {
+            let path = parent.join(format!("{prefix}{pid}-{number}"));
+            match DirBuilder::new().mode(0o700).create(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                made => made?,
+            }
+            // Between the two, a sweeper may have taken it for a dead owner's: then the next name.
+            if let Some(lock) = lock(&path) {
+                return Ok(Self { path, _lock: lock });
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::AlreadyExists, "every name for a private directory is taken"))
+    }
+}
+
+impl Drop for PrivateDirectory {
+    fn drop(&mut self) {
+        // What can't be removed now will be swept by the next run.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Makes a private directory and turns every temporary file of this process towards it, so that the sockets
+/// of one-shot servers lie where nobody else can reach them and can be swept after a kill.
+///
+/// The setting holds for the whole process (`tempfile`'s `override_temp_dir`), so only a program's `main`
+/// may call this, once, and a library never. The directory is made in the temporary directory, or in `/tmp`
+/// where that has too long a name for a socket.
+///
+/// # Errors
+/// The directory can't be made, or the process has a setting already.
+pub fn private_directory() -> io::Result<PrivateDirectory> {
+    let longest = Path::new(&format!("{}{}-{TRIES}", prefix(), u32::MAX)).to_owned();
+    let preferred = std::env::temp_dir();
+    let parent = if fits_a_socket(&preferred.join(longest)) { &preferred } else { Path::new(FALLBACK) };
+    let directory = PrivateDirectory::new_in(parent)?;
+    match tempfile::env::override_temp_dir(directory.path()) {
+        Ok(()) => Ok(directory),
+        Err(_) => Err(io::Error::other("the temporary directory of this process has been set before")),
+    }
+}
+
+/// Removes the private directories of this user whose owners are dead. Returns how many there were.
+pub fn sweep_stale_directories() -> usize {
+    let preferred = std::env::temp_dir();
+    let fallback = Path::new(FALLBACK);
+    let mut removed = sweep(&preferred);
+    if preferred != fallback {
+        removed += sweep(fallback);
+    }
+    removed
+}
+
+/// What can't be looked at or removed is somebody else's, or gone in the meantime: no error.
+fn sweep(parent: &Path) -> usize {
+    let Ok(entries) = fs::read_dir(parent) else { return 0 };
+    let prefix = prefix();
+    let stale = |path: &PathBuf| {
+        let ours = fs::symlink_metadata(path)
+            .is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == getuid().as_raw());
+        // The lock is held until the directory is gone, so that nobody else takes the name meanwhile.
+        ours && lock(path).is_some_and(|_lock| fs::remove_dir_all(path).is_ok())
+    };
+    entries
+        .flatten()
+        .filter(|entry| entry.file_name().to_str().is_some_and(|name| name.starts_with(&prefix)))
+        .map(|entry| entry.path())
+        .filter(stale)
+        .count()
+}
+
+/// The beginning of every private directory's name of this user.
+fn prefix() -> String {
+    format!("coordinator-{}-", getuid().as_raw())
+}
+
+/// Locks a directory. `None`: it is locked by another, or gone.
+fn lock(path: &Path) -> Option<File> {
+    let directory = File::open(path).ok()?;
+    flock(&directory, FlockOperation::NonBlockingLockExclusive).ok()?;
+    // It may have been removed, and even made anew, before the lock was taken.
+    let (locked, found) = (directory.metadata().ok()?, fs::symlink_metadata(path).ok()?);
+    (locked.dev() == found.dev() && locked.ino() == found.ino()).then_some(directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_private_directory_is_nobody_elses_and_goes_on_drop() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = PrivateDirectory::new_in(parent.path()).unwrap();
+        let path = directory.path().to_owned();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+        fs::write(path.join("socket"), "").unwrap();
+        drop(directory);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_sweep_removes_what_the_dead_left_and_nothing_of_the_living() {
+        let parent = tempfile::tempdir().unwrap();
+        let living = PrivateDirectory::new_in(parent.path()).unwrap();
+        let dead = parent.path().join(format!("{}4711-0", prefix()));
+        fs::create_dir_all(dead.join("tmp")).unwrap();
+        let foreign = parent.path().join("coordinator-of-another");
+        fs::create_dir(&foreign).unwrap();
+        assert_eq!(sweep(parent.path()), 1);
+        assert!(living.path().exists() && foreign.exists() && !dead.exists());
+    }
+
+    #[test]
+    fn a_link_that_is_named_like_a_directory_of_ours_is_left_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let target = tempfile::tempdir().unwrap();
+        let link = parent.path().join(format!("{}1-0", prefix()));
+        std::os::unix::fs::symlink(target.path(), &link).unwrap();
+        assert_eq!(sweep(parent.path()), 0);
+        assert!(link.symlink_metadata().is_ok());
+    }
+
+    #[test]
+    fn two_directories_of_one_process_have_two_names() {
+        let parent = tempfile::tempdir().unwrap();
+        let first = PrivateDirectory::new_in(parent.path()).unwrap();
+        let second = PrivateDirectory::new_in(parent.path()).unwrap();
+        assert_ne!(first.path(), second.path());
+    }
+
+    #[test]
+    fn a_long_directory_does_not_fit_a_socket() {
+        assert!(fits_a_socket(Path::new("/tmp")));
+        assert!(fits_a_socket(Path::new(&"x".repeat(MAX_SOCKET_PATH - SOCKET_SUFFIX))));
+        assert!(!fits_a_socket(Path::new(&"x".repeat(MAX_SOCKET_PATH - SOCKET_SUFFIX + 1))));
+    }
+}

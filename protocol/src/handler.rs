@@ -1,0 +1,71 @@
+//! What a worker runs: a [`Handler`] takes a task's payload and appends its value.
+
+use std::os::fd::BorrowedFd;
+
+use crate::TaskId;
+
+/// Something that runs tasks, one at a time, inside a worker process.
+///
+/// It may keep state between tasks (buffers, caches), but the value must not depend on it: a task may run
+/// on any worker, after any other task, and more than once.
+pub trait Handler {
+    /// Runs one task and appends its value to `value` (which may already hold other tasks' bytes).
+    ///
+    /// # Errors
+    /// A [`TaskError`] fails this attempt and nothing else. A panic is caught and does the same.
+    fn run(&mut self, task: &Task<'_>, value: &mut Vec<u8>) -> Result<(), TaskError>;
+}
+
+/// One attempt of a task, as its handler sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Task<'a> {
+    /// Which task.
+    pub id: TaskId,
+    /// Which attempt, counted from 1.
+    pub attempt: u32,
+    /// What the plan said: the handler's own bytes.
+    pub payload: &'a [u8],
+    /// Where it runs.
+    pub context: Context<'a>,
+}
+
+/// Where a task runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// The worker's name, for example `worker-1`.
+    pub worker: &'a str,
+    /// The raw end of the link to the coordinator, where there is one. Only rehearsals of broken workers
+    /// have a use for it.
+    pub link: Option<BorrowedFd<'a>>,
+}
+
+/// Why an attempt failed, in a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct TaskError {
+    /// The sort of failure.
+    pub kind: TaskErrorKind,
+    /// What happened, where, and what to do about it.
+    pub message: String,
+}
+
+/// The sort of failure that a handler can report.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskErrorKind {
+    /// The task can't be done: bad input, a file that is not there.
+    Error,
+    /// It would need more memory than it may have.
+    Memory,
+}
+
+impl TaskError {
+    /// A plain failure.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { kind: TaskErrorKind::Error, message: message.into() }
+    }
+
+    /// A failure for want of memory.
+    pub fn memory(message: impl Into<String>) -> Self {
+        Self { kind: TaskErrorKind::Memory, message: message.into() }
+    }
+}

@@ -1,0 +1,156 @@
+//! The two ends of a link: `ipc-channel` towards the worker, bounded frames and the status cell back.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+
+use ipc_channel::IpcError;
+use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcSender, bytes_channel};
+use rustix::io::fcntl_dupfd_cloexec;
+use rustix::stdio::{dup2_stdin, stdin};
+
+use crate::message::check_version;
+use crate::{FrameWriter, Hello, PROTOCOL_VERSION, StatusCell, VersionMismatch, WorkerCell, welcome};
+
+/// The coordinator's end of a link to one worker.
+#[derive(Debug)]
+pub struct CoordinatorEnd {
+    /// Where messages to the worker go.
+    pub sender: TaskSender,
+    /// Where the worker's frames come from; it does not block. Read it with a
+    /// [`FrameReader`](crate::FrameReader).
+    pub stream: UnixStream,
+    /// What the worker is doing.
+    pub cell: StatusCell,
+}
+
+/// Sends messages to one worker.
+#[derive(Debug)]
+pub struct TaskSender {
+    channel: IpcBytesSender,
+}
+
+impl TaskSender {
+    pub(crate) fn new(channel: IpcBytesSender) -> Self {
+        Self { channel }
+    }
+
+    /// Sends one encoded message. Does not block while at most four of the longest are unread.
+    ///
+    /// The host must ignore `SIGPIPE`, as every Rust program does unless told otherwise.
+    ///
+    /// # Errors
+    /// `BrokenPipe` or `ConnectionReset` where the worker is gone.
+    pub fn send(&self, message: &[u8]) -> io::Result<()> {
+        loop {
+            match self.channel.send(message) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+/// A worker's end of its link to the coordinator.
+#[derive(Debug)]
+pub struct WorkerLink {
+    pub(crate) receiver: IpcBytesReceiver,
+    pub(crate) writer: FrameWriter,
+    pub(crate) cell: WorkerCell,
+}
+
+/// Why a worker could not connect to its coordinator.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Standard input is not what a coordinator gives its workers.
+    #[error("standard input is not a coordinator's: {0} (only a coordinator starts workers)")]
+    NotACoordinator(io::Error),
+    /// The coordinator is of another version.
+    #[error(transparent)]
+    Version(#[from] VersionMismatch),
+    /// The coordinator's server can't be reached: most likely the coordinator is dead.
+    #[error("the coordinator can't be reached: {0}")]
+    Unreachable(io::Error),
+}
+
+impl WorkerLink {
+    /// Connects a worker process to the coordinator that started it: by what its standard input is, and by
+    /// the server's name that was its second argument. `kinds` are what it knows.
+    ///
+    /// Standard input is `/dev/null` afterwards. No descriptor of the link passes to programs that the
+    /// worker starts.
+    ///
+    /// # Errors
+    /// The process was not started by a coordinator, by one of another version (which is told so), or by one
+    /// that is dead.
+    pub fn connect(server_name: &str, kinds: &[&str]) -> Result<Self, ConnectError> {
+        let stream = take_stdin().map_err(ConnectError::NotACoordinator)?;
+        Self::connect_over(stream, server_name, kinds)
+    }
+
+    pub(crate) fn connect_over(
+        stream: OwnedFd,
+        server_name: &str,
+        kinds: &[&str],
+    ) -> Result<Self, ConnectError> {
+        let (version, cell) = welcome::receive(&stream).map_err(ConnectError::NotACoordinator)?;
+        let mut writer = FrameWriter::new(stream);
+        let hello =
+            Hello { version: PROTOCOL_VERSION, build: env!("CARGO_PKG_VERSION"), kinds: kinds.to_vec() };
+        let mut say_hello = || writer.write(|out| hello.encode(out)).map_err(ConnectError::Unreachable);
+        if let Err(mismatch) = check_version(PROTOCOL_VERSION, version) {
+            // The greeting's shape never changes: the coordinator can tell its user as well.
+            say_hello()?;
+            return Err(mismatch.into());
+        }
+        let cell = WorkerCell::open(cell).map_err(ConnectError::NotACoordinator)?;
+        let receiver = send_channel(server_name).map_err(ConnectError::Unreachable)?;
+        // Only now: the coordinator takes the channel as soon as it has read this.
+        say_hello()?;
+        Ok(Self { receiver, writer, cell })
+    }
+}
+
+/// Sends the sending half of a new channel to the one-shot server and keeps the other.
+fn send_channel(server_name: &str) -> io::Result<IpcBytesReceiver> {
+    if server_name.contains('\0') {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let (sender, receiver) = bytes_channel()?;
+    let server = IpcSender::connect(server_name.to_owned())?;
+    server.send(sender).map_err(|error| match error {
+        IpcError::Io(error) => error,
+        other => io::Error::other(other),
+    })?;
+    Ok(receiver)
+}
+
+/// Moves standard input out of the way of programs that the worker starts, and out of the reach of whoever
+/// reads standard input.
+fn take_stdin() -> io::Result<OwnedFd> {
+    let stream = fcntl_dupfd_cloexec(stdin(), 3)?;
+    dup2_stdin(File::open("/dev/null")?)?;
+    Ok(stream)
+}
+
+/// Makes a link within one process, for tests and for programs that serve on a thread. No greeting is
+/// exchanged on it.
+///
+/// # Errors
+/// No memory, or no more descriptors.
+pub fn in_memory() -> io::Result<(CoordinatorEnd, WorkerLink)> {
+    let (channel, receiver) = bytes_channel()?;
+    let (stream, theirs) = stream_pair()?;
+    let cell = StatusCell::new()?;
+    let worker_cell = cell.worker()?;
+    let link = WorkerLink { receiver, writer: FrameWriter::new(theirs), cell: worker_cell };
+    Ok((CoordinatorEnd { sender: TaskSender::new(channel), stream, cell }, link))
+}
+
+/// A stream whose first end does not block and whose second does. Neither passes to programs by itself.
+pub(crate) fn stream_pair() -> io::Result<(UnixStream, OwnedFd)> {
+    let (ours, theirs) = UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    Ok((ours, theirs.into()))
+}

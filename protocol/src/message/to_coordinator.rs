@@ -1,0 +1,62 @@
+//! Worker to coordinator: every frame after the greeting.
+
+use super::{DecodeError, MAX_FRAME, Outcomes};
+use crate::{TaskId, codec};
+
+/// A frame from a worker, after its [`Hello`](super::Hello).
+#[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::BorrowDecode)]
+pub enum FromWorker<'a> {
+    /// The handler is made: the worker can do this job.
+    Ready,
+    /// The handler could not be made. The worker ends.
+    Refused {
+        /// Why, in a sentence for people.
+        message: &'a str,
+    },
+    /// Tasks have ended.
+    Outcomes(Outcomes<'a>),
+    /// The next piece of a value that is too long for a frame. Pieces come in order, before the outcome.
+    Chunk {
+        /// Which task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: u32,
+        /// The piece.
+        bytes: &'a [u8],
+    },
+    /// The last frame: everything received is done and reported, and the worker ends.
+    Goodbye {
+        /// How many tasks this process did.
+        tasks: u64,
+        /// How long it was busy with them, in nanoseconds.
+        busy_nanos: u64,
+        /// Why it ends.
+        why: Why,
+    },
+}
+
+/// Why a worker ends in an orderly way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub enum Why {
+    /// It took the pill.
+    Pill,
+    /// A task panicked: the process may no longer be sound and wants a fresh one in its place. What it was
+    /// sent and did not report has not been started.
+    Recycle,
+}
+
+impl<'a> FromWorker<'a> {
+    /// Decodes a frame. Its outcomes are checked as they are read.
+    ///
+    /// # Errors
+    /// The bytes do not follow the protocol.
+    pub fn decode(frame: &'a [u8]) -> Result<Self, DecodeError> {
+        codec::decode::<_, MAX_FRAME>(frame)
+    }
+
+    /// Appends the encoded frame, without its length, to `out`. For workers of one's own making; a frame
+    /// longer than [`MAX_FRAME`] will be refused.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        codec::encode(self, out);
+    }
+}

@@ -1,0 +1,101 @@
+//! Coordinator to worker.
+
+use super::{Batch, DecodeError, MAX_MESSAGE, TooLong};
+use crate::codec;
+
+/// A message to a worker.
+#[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::BorrowDecode)]
+pub enum ToWorker<'a> {
+    /// The first message: what the worker is to be.
+    Start(Start<'a>),
+    /// Tasks. Made by a [`BatchEncoder`](super::BatchEncoder).
+    Batch(Batch<'a>),
+    /// The poison pill: no more tasks will come.
+    Pill,
+}
+
+/// What a worker is to be.
+#[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::BorrowDecode)]
+pub struct Start<'a> {
+    /// The kind of the job.
+    pub kind: &'a str,
+    /// The job's own bytes for every worker; at most [`MAX_SETUP`](super::MAX_SETUP).
+    pub setup: &'a [u8],
+    /// The worker's name, for example `worker-1`.
+    pub worker: &'a str,
+    /// The worker's number, from 1.
+    pub number: u32,
+    /// How many processes this worker has been, this one included: from 1.
+    pub incarnation: u32,
+    /// What the process may use.
+    pub limits: Limits,
+}
+
+/// What a worker process may use; the kernel sees to it. `None`: as much as the coordinator may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, bincode::Encode, bincode::Decode)]
+pub struct Limits {
+    /// Address space, in bytes.
+    pub memory: Option<u64>,
+    /// Processor time, in seconds.
+    pub cpu_seconds: Option<u64>,
+    /// Open files.
+    pub open_files: Option<u64>,
+    /// The size of a file it writes, in bytes.
+    pub file_size: Option<u64>,
+}
+
+impl<'a> ToWorker<'a> {
+    /// Encodes the message.
+    ///
+    /// # Errors
+    /// It is longer than [`MAX_MESSAGE`].
+    pub fn encode(&self) -> Result<Vec<u8>, TooLong> {
+        let mut bytes = Vec::new();
+        codec::encode(self, &mut bytes);
+        if bytes.len() > MAX_MESSAGE {
+            return Err(TooLong { length: bytes.len() });
+        }
+        Ok(bytes)
+    }
+
+    /// Decodes a message that fills `bytes` exactly. A batch's tasks are checked as they are read.
+    ///
+    /// # Errors
+    /// The bytes do not follow the protocol.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        codec::decode::<_, MAX_MESSAGE>(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MAX_SETUP;
+
+    #[test]
+    fn the_longest_setup_fits_and_a_longer_message_is_refused() {
+        let setup = vec![7; MAX_MESSAGE];
+        let limits = Limits { memory: Some(u64::MAX), ..Limits::default() };
+        let start = |setup| {
+            ToWorker::Start(Start {
+                kind: "primes",
+                setup,
+                worker: "worker-4294967295",
+                number: u32::MAX,
+                incarnation: u32::MAX,
+                limits,
+            })
+        };
+        let fits = start(&setup[..MAX_SETUP]);
+        assert_eq!(ToWorker::decode(&fits.encode().unwrap()), Ok(fits));
+        let length = start(&setup).encode().unwrap_err().length;
+        assert!(length > MAX_MESSAGE);
+    }
+
+    #[test]
+    fn bytes_after_the_end_are_refused() {
+        let mut bytes = ToWorker::Pill.encode().unwrap();
+        bytes.push(0);
+        assert_eq!(ToWorker::decode(&bytes), Err(DecodeError::Trailing { extra: 1 }));
+    }
+}

@@ -1,0 +1,138 @@
+//! The worker side: takes batches, runs them task by task, and reports.
+//!
+//! A tiny task costs no allocation, no lock and no system call here. Outcomes leave in frames: at the end
+//! of a batch, and in a long one about every millisecond.
+
+mod meter;
+mod panics;
+mod session;
+
+use std::io;
+
+use ipc_channel::IpcError;
+use ipc_channel::ipc::IpcBytesReceiver;
+
+use self::session::{After, Session};
+use crate::{
+    DecodeError, FrameWriter, FromWorker, Handler, MAX_TEXT, Start, TaskError, ToWorker, Why, WorkerLink,
+};
+
+/// How serving ended, in an orderly way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Served {
+    /// The pill came; everything before it is done and reported.
+    Pill,
+    /// A task panicked; everything that was started is reported, and a fresh process should go on.
+    Recycled,
+    /// The handler could not be made; the coordinator knows why.
+    Refused,
+    /// The coordinator is gone, and nobody is interested any more.
+    CoordinatorGone,
+}
+
+/// Why a worker can't go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The coordinator sent something that is not of the protocol.
+    #[error("the coordinator sent {0}")]
+    Decode(#[from] DecodeError),
+    /// The coordinator sent something out of turn.
+    #[error("the coordinator sent {0}")]
+    OutOfTurn(&'static str),
+    /// The link failed.
+    #[error("the link to the coordinator failed: {0}")]
+    Link(#[from] io::Error),
+}
+
+/// Serves one coordinator until the pill, a panic, or the coordinator's end. The first message makes the
+/// handler, through `make`.
+///
+/// A panic of the handler is caught, reported and ends the serving; see [`Served::Recycled`]. For that, the
+/// process's panic hook is replaced by one that records the panics that will be caught, and hands all
+/// others on.
+///
+/// # Errors
+/// The coordinator breaks the protocol, or the link fails otherwise than by the coordinator's end.
+pub fn serve(
+    link: WorkerLink,
+    make: impl FnOnce(&Start<'_>) -> Result<Box<dyn Handler>, TaskError>,
+) -> Result<Served, ServeError> {
+    match serve_until_end(link, make) {
+        Err(ServeError::Link(error)) if is_gone(&error) => Ok(Served::CoordinatorGone),
+        other => other,
+    }
+}
+
+fn serve_until_end(
+    link: WorkerLink,
+    make: impl FnOnce(&Start<'_>) -> Result<Box<dyn Handler>, TaskError>,
+) -> Result<Served, ServeError> {
+    panics::install_hook();
+    let WorkerLink { receiver, mut writer, cell } = link;
+    let Some(message) = receive(&receiver)? else { return Ok(Served::CoordinatorGone) };
+    let (worker, handler) = match ToWorker::decode(&message)? {
+        ToWorker::Start(start) => match make_handler(make, &start) {
+            Ok(handler) => (start.worker.to_owned(), handler),
+            Err(reason) => return refuse(&mut writer, &reason),
+        },
+        ToWorker::Batch(_) => return Err(ServeError::OutOfTurn("tasks before the start")),
+        ToWorker::Pill => {
+            writer
+                .write(|out| FromWorker::Goodbye { tasks: 0, busy_nanos: 0, why: Why::Pill }.encode(out))?;
+            return Ok(Served::Pill);
+        }
+    };
+    writer.write(|out| FromWorker::Ready.encode(out))?;
+    let mut session = Session::new(worker, handler, writer, cell);
+    loop {
+        let Some(message) = receive(&receiver)? else { return Ok(Served::CoordinatorGone) };
+        match ToWorker::decode(&message)? {
+            ToWorker::Batch(batch) => match session.run(&batch)? {
+                After::Next => {}
+                After::Recycle => {
+                    session.say_goodbye(Why::Recycle)?;
+                    return Ok(Served::Recycled);
+                }
+            },
+            ToWorker::Pill => {
+                session.say_goodbye(Why::Pill)?;
+                return Ok(Served::Pill);
+            }
+            ToWorker::Start(_) => return Err(ServeError::OutOfTurn("a second start")),
+        }
+    }
+}
+
+fn make_handler(
+    make: impl FnOnce(&Start<'_>) -> Result<Box<dyn Handler>, TaskError>,
+    start: &Start<'_>,
+) -> Result<Box<dyn Handler>, String> {
+    match panics::catch(|| make(start)) {
+        Ok(made) => made.map_err(|error| error.message),
+        Err(panic) => Err(format!("panic: {panic}")),
+    }
+}
+
+fn refuse(writer: &mut FrameWriter, reason: &str) -> Result<Served, ServeError> {
+    let message = reason.get(..reason.floor_char_boundary(MAX_TEXT)).unwrap_or_default();
+    writer.write(|out| FromWorker::Refused { message }.encode(out))?;
+    Ok(Served::Refused)
+}
+
+/// The next message; `None`: the coordinator has closed its end.
+fn receive(receiver: &IpcBytesReceiver) -> Result<Option<Vec<u8>>, ServeError> {
+    loop {
+        match receiver.recv() {
+            Ok(message) => return Ok(Some(message)),
+            Err(IpcError::Disconnected) => return Ok(None),
+            Err(IpcError::Io(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(IpcError::Io(error)) => return Err(error.into()),
+            // Bytes are not serialised: it does not happen.
+            Err(error @ IpcError::SerializationError(_)) => return Err(io::Error::other(error).into()),
+        }
+    }
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
+}

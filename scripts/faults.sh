@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# The long versions of the tests of faults: scripts/faults.sh [SEED]. Chaos has a script of its own.
+# Prints what was measured; takes about half an hour.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+cargo build --release --workspace --bins
+
+seed=${1:-$RANDOM}
+long() {
+    cargo test --release --package tests --test "$1" -- --nocapture --test-threads=1 "${@:2}"
+}
+
+HOSTILE_MUTANTS=1000 HOSTILE_SEED=$seed long hostile
+RECOVERY_TASKS=5000 long recovery
+KILLS=100 KILLS_SEED=$seed long kills
+CYCLES=1000 long cycles
+PAUSES=20 long signals
+FLOOD_MB=100 long crashes
+long limits
+long scarcity
+long terminal

@@ -1,0 +1,284 @@
+//! What a worker can do wrong.
+
+use std::fs;
+use std::io::{self, IoSlice, IoSliceMut, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use protocol::{FromWorker, Hello, MAX_FRAME, MAX_VALUE, PROTOCOL_VERSION, Task, TaskId, monotonic_nanos};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+
+use crate::frames::{announced, encoded, framed, outcome, status};
+use crate::mutants::mutant;
+
+/// How many descriptors are attached to one message.
+const DESCRIPTORS: usize = 64;
+/// How long a sinner waits for what it has earned.
+const WAIT: Duration = Duration::from_secs(30);
+/// How often it notes meanwhile that it still lives.
+const HEARTBEAT: Duration = Duration::from_micros(500);
+/// No task of any test.
+const NOBODY: u64 = 1 << 40;
+
+macro_rules! sins {
+    ($($variant:ident = $name:literal, $about:literal;)*) => {
+        /// One thing that a worker does wrong.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub(crate) enum Sin {
+            $(#[doc = $about] $variant,)*
+        }
+
+        impl Sin {
+            /// Reads its name.
+            pub(crate) fn parse(name: &str) -> Option<Self> {
+                match name {
+                    $($name => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+sins! {
+    Magic = "magic", "A greeting with the wrong first bytes.";
+    Version = "version", "A greeting of another version.";
+    EmptyHello = "empty-hello", "A frame of length 0 for a greeting.";
+    NoChannel = "no-channel", "A greeting without a channel.";
+    NoHello = "no-hello", "No greeting, and no end.";
+    HelloAgain = "hello-again", "A second greeting.";
+    Empty = "empty", "A frame of length 0.";
+    Huge = "huge", "A frame of 4 GiB.";
+    Long = "long", "A frame a byte longer than allowed.";
+    Tag = "tag", "A frame with an unknown tag.";
+    Why = "why", "A goodbye for an unknown reason.";
+    Trailing = "trailing", "A frame with a byte behind its end.";
+    CutSilence = "cut-silence", "The beginning of a frame, then silence.";
+    CutExit = "cut-exit", "The beginning of a frame, then the end.";
+    Drip = "drip", "A frame that comes byte by byte and never ends.";
+    Status = "status", "An outcome with an unknown status.";
+    Lengths = "lengths", "An outcome longer than its frame.";
+    Text = "text", "An error that is not UTF-8.";
+    Chunks = "chunks", "More pieces of a value than allowed.";
+    TwoValues = "two-values", "Pieces of two values at once.";
+    NoChunks = "no-chunks", "A value in pieces that were never sent.";
+    UnknownTask = "unknown-task", "An outcome of a task that there is not.";
+    OthersTasks = "others-tasks", "Outcomes of tasks that others have, or nobody.";
+    OtherAttempt = "other-attempt", "An outcome of another attempt.";
+    Duplicate = "duplicate", "An outcome twice.";
+    Goodbye = "goodbye", "A goodbye, and no end.";
+    Descriptors = "descriptors", "Descriptors attached to frames, with every task.";
+    Mutant = "mutant", "A frame that chance has changed.";
+    Die = "die", "Death in the first attempt of every fifth task, with the times noted.";
+}
+
+impl Sin {
+    /// True where it comes instead of the greeting.
+    pub(crate) fn is_greeting(self) -> bool {
+        matches!(self, Self::Magic | Self::Version | Self::EmptyHello | Self::NoChannel | Self::NoHello)
+    }
+
+    /// True where a process does it once, false where it does it with every task.
+    pub(crate) fn comes_once(self) -> bool {
+        !matches!(self, Self::Descriptors | Self::Die)
+    }
+
+    /// True where the coordinator must end the worker for it at once.
+    fn is_deadly(self) -> bool {
+        use Sin::*;
+        let harmless = [UnknownTask, OthersTasks, OtherAttempt, Duplicate, Goodbye, Descriptors, Mutant, Die];
+        // These are for a time limit, or their own end.
+        let slow = [CutSilence, CutExit, Drip];
+        !harmless.contains(&self) && !slow.contains(&self)
+    }
+}
+
+/// Greets wrongly, and waits.
+pub(crate) fn greet(sin: Sin) -> io::Result<()> {
+    let stdin = io::stdin();
+    let link = stdin.as_fd();
+    // What the coordinator has put there is read first: closing an unread stream would look like a crash.
+    read_welcome(link)?;
+    let hello = |version| {
+        let mut bytes = Vec::new();
+        Hello { version, build: "hostile", kinds: vec!["primes"] }.encode(&mut bytes);
+        bytes
+    };
+    match sin {
+        Sin::Magic => {
+            let mut bytes = hello(PROTOCOL_VERSION);
+            bytes.splice(..8, *b"GET / HT");
+            write(link, &framed(&bytes))?;
+        }
+        Sin::Version => write(link, &framed(&hello(PROTOCOL_VERSION + 6)))?,
+        Sin::EmptyHello => write(link, &announced(0))?,
+        Sin::NoChannel => write(link, &framed(&hello(PROTOCOL_VERSION)))?,
+        _ => {}
+    }
+    std::thread::sleep(WAIT);
+    Ok(())
+}
+
+fn read_welcome(link: BorrowedFd<'_>) -> io::Result<()> {
+    let mut bytes = [0; 64];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = RecvAncillaryBuffer::new(&mut space);
+    recvmsg(link, &mut [IoSliceMut::new(&mut bytes)], &mut control, RecvFlags::empty())?;
+    Ok(())
+}
+
+/// A task in the middle of which something is done.
+#[derive(Debug)]
+pub(crate) struct Act<'a> {
+    pub(crate) task: &'a Task<'a>,
+    /// The task's true value.
+    pub(crate) value: &'a [u8],
+    pub(crate) turn: u64,
+    pub(crate) clock: Option<&'a Path>,
+}
+
+impl Act<'_> {
+    /// Does it; returns where the worker is to go on as if nothing had been.
+    pub(crate) fn commit(&self, sin: Sin) -> io::Result<()> {
+        if sin == Sin::Die {
+            return self.die();
+        }
+        let link = self.task.context.link.ok_or_else(|| io::Error::other("there is no link"))?;
+        self.write(sin, link)?;
+        if sin.is_deadly() {
+            self.wait_for_the_end()?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, sin: Sin, link: BorrowedFd<'_>) -> io::Result<()> {
+        let (id, attempt) = (self.task.id.0, self.task.attempt);
+        let send = |frame: &[u8]| write(link, &framed(frame));
+        match sin {
+            Sin::HelloAgain => {
+                let mut bytes = Vec::new();
+                Hello { version: PROTOCOL_VERSION, build: "", kinds: vec![] }.encode(&mut bytes);
+                send(&bytes)
+            }
+            Sin::Empty => write(link, &announced(0)),
+            Sin::Huge => write(link, &announced(u32::MAX)),
+            Sin::Long => write(link, &announced(MAX_FRAME as u32 + 1)),
+            Sin::Tag => send(&[77]),
+            Sin::Why => send(&[4, 0, 0, 9]),
+            Sin::Trailing => send(&[0, 0]),
+            Sin::CutSilence => {
+                write(link, &cut())?;
+                std::thread::sleep(WAIT);
+                Ok(())
+            }
+            Sin::CutExit => {
+                write(link, &cut())?;
+                std::process::exit(0)
+            }
+            Sin::Drip => drip(link),
+            Sin::Status => send(&outcome(id, attempt, status::UNKNOWN, 0, b"")),
+            Sin::Lengths => send(&outcome(id, attempt, status::OK, 100, b"short")),
+            Sin::Text => send(&outcome(id, attempt, status::ERROR, 2, b"\xff\xfe")),
+            Sin::Chunks => self.send_too_many_chunks(link),
+            Sin::TwoValues => {
+                send(&chunk(self.task.id, attempt, b"one"))?;
+                send(&chunk(TaskId(NOBODY), attempt, b"two"))
+            }
+            Sin::NoChunks => send(&outcome(id, attempt, status::CHUNKED, 5, b"")),
+            Sin::UnknownTask => send(&outcome(NOBODY, 1, status::OK, 3, b"lie")),
+            Sin::OthersTasks => (100..200)
+                .flat_map(|step| [id + step, id.saturating_sub(step)])
+                .filter(|other| other.abs_diff(id) >= 100)
+                .try_for_each(|other| send(&outcome(other, 1, status::OK, 3, b"lie"))),
+            Sin::OtherAttempt => send(&outcome(id, attempt + 1, status::OK, 3, b"lie")),
+            // The true one; the worker itself reports it again.
+            Sin::Duplicate => send(&outcome(id, attempt, status::OK, self.value.len() as u64, self.value)),
+            Sin::Goodbye => {
+                let why = protocol::Why::Pill;
+                send(&encoded(&FromWorker::Goodbye { tasks: 0, busy_nanos: 0, why }))
+            }
+            Sin::Descriptors => attach_descriptors(link, &framed(&outcome(NOBODY, 1, status::OK, 0, b""))),
+            Sin::Mutant => write(link, &mutant(tests::number("HOSTILE_SEED", 0), self.turn)),
+            _ => Err(io::Error::other("this sin is not one of the middle of a task")),
+        }
+    }
+
+    /// Writes beyond the limit, if that is not stopped before.
+    fn send_too_many_chunks(&self, link: BorrowedFd<'_>) -> io::Result<()> {
+        let bytes = vec![0; MAX_FRAME - 64];
+        let frame = framed(&chunk(self.task.id, self.task.attempt, &bytes));
+        (0..=MAX_VALUE / bytes.len() as u64 + 1).try_for_each(|_| write(link, &frame))
+    }
+
+    /// Notes how long it lives after its sin, until it is killed.
+    fn wait_for_the_end(&self) -> io::Result<()> {
+        let begin = monotonic_nanos();
+        let note = self.clock.map(|folder| fs::File::create(folder.join(format!("sin-{}", self.turn))));
+        let mut note = note.transpose()?;
+        loop {
+            let lived = monotonic_nanos() - begin;
+            if let Some(note) = &mut note {
+                writeln!(note, "{lived}")?;
+            }
+            if u128::from(lived) > WAIT.as_nanos() {
+                return Ok(());
+            }
+            std::thread::sleep(HEARTBEAT);
+        }
+    }
+
+    fn die(&self) -> io::Result<()> {
+        if !self.task.id.0.is_multiple_of(5) || self.task.attempt > 2 {
+            return Ok(());
+        }
+        if let Some(folder) = self.clock {
+            let name = format!("task-{}-{}", self.task.id, self.task.attempt);
+            fs::write(folder.join(name), monotonic_nanos().to_string())?;
+        }
+        if self.task.attempt == 1 {
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL)?;
+        }
+        Ok(())
+    }
+}
+
+fn chunk(task: TaskId, attempt: u32, bytes: &[u8]) -> Vec<u8> {
+    encoded(&FromWorker::Chunk { task, attempt, bytes })
+}
+
+/// The beginning of a frame.
+fn cut() -> Vec<u8> {
+    let mut bytes = announced(1000);
+    bytes.extend_from_slice(&[2; 10]);
+    bytes
+}
+
+fn drip(link: BorrowedFd<'_>) -> io::Result<()> {
+    write(link, &announced(MAX_FRAME as u32))?;
+    loop {
+        write(link, &[2])?;
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn attach_descriptors(link: BorrowedFd<'_>, frame: &[u8]) -> io::Result<()> {
+    let null = fs::File::open("/dev/null")?;
+    let descriptors = [null.as_fd(); DESCRIPTORS];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    control.push(SendAncillaryMessage::ScmRights(&descriptors));
+    sendmsg(link, &[IoSlice::new(frame)], &mut control, SendFlags::NOSIGNAL)?;
+    Ok(())
+}
+
+fn write(link: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let written = rustix::io::retry_on_intr(|| rustix::io::write(link, bytes))?;
+        bytes = bytes.get(written..).unwrap_or_default();
+    }
+    Ok(())
+}

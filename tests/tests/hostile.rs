@@ -1,0 +1,216 @@
+//! Workers that talk nonsense: it costs them their lives, and nobody else anything.
+//!
+//! `HOSTILE_MUTANTS` and `HOSTILE_SEED` make the test of chance longer or repeat it (`scripts/faults.sh`).
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
+
+use std::path::PathBuf;
+
+use protocol::monotonic_nanos;
+use tests::{Figures, Finished, Gauge, Peak, Place, Started, number, program};
+
+/// What a run may take beyond an undisturbed one: a worker that is dead and not yet buried, tables that grow.
+const MORE_DESCRIPTORS: usize = 8;
+const MORE_KIB: u64 = 12 << 10;
+
+/// A run of prime tests with workers of the hostile program, and an undisturbed one to compare it with.
+struct Rehearsal {
+    place: Place,
+    job: String,
+    calm: Peak,
+}
+
+impl Rehearsal {
+    fn new(tasks: u32, run: &str) -> Self {
+        let place = Place::new();
+        let from: u64 = 1_000_000_000_000;
+        let text = format!(
+            "kind = \"primes\"\n[input]\nrange = {{ from = {from}, to = {} }}\n[params]\nfactor = true\n\
+             [run]\nworkers = 2\nretries = 50\n{run}\n",
+            from + u64::from(tasks)
+        );
+        let job = place.write("job.toml", text).display().to_string();
+        let mut rehearsal = Self { place, job, calm: Peak::default() };
+        let (finished, calm) = rehearsal.run("calm", "duplicate", 0, &[]);
+        finished.expect_code(0);
+        rehearsal.calm = calm;
+        rehearsal
+    }
+
+    /// A folder of the rehearsal.
+    fn folder(&self, sin: &str, name: &str) -> PathBuf {
+        let folder = self.place.path().join(format!("{name}-{sin}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    /// Runs the job into a file called after `name`, the first `limit` processes committing `sin`.
+    fn run(&self, name: &str, sin: &str, limit: u64, arguments: &[&str]) -> (Finished, Peak) {
+        self.run_seeded(name, sin, limit, 0, arguments)
+    }
+
+    fn run_seeded(
+        &self,
+        name: &str,
+        sin: &str,
+        limit: u64,
+        seed: u64,
+        arguments: &[&str],
+    ) -> (Finished, Peak) {
+        let hostile = program("hostile").display().to_string();
+        let file = format!("{name}.jsonl");
+        let fixed = ["run", &self.job, "--reproducible", "--output", &file, "--worker-program", &hostile];
+        let mut command = self.place.command(&[&fixed, arguments].concat());
+        command
+            .env("HOSTILE_SIN", sin)
+            .env("HOSTILE_LIMIT", limit.to_string())
+            .env("HOSTILE_SEED", seed.to_string())
+            .env("HOSTILE_TURNS", self.folder(name, "turns"))
+            .env("HOSTILE_CLOCK", self.folder(name, "clock"));
+        let started = Started { child: command.spawn().unwrap() };
+        let gauge = Gauge::of(started.child.id());
+        let finished = started.finish();
+        self.place.check_nothing_is_left();
+        (finished, gauge.peak())
+    }
+
+    /// Fails where the results are not the undisturbed run's, or more was taken for them.
+    fn check(&self, name: &str, peak: Peak, more_kib: u64) {
+        let same = self.place.read("calm.jsonl") == self.place.read(&format!("{name}.jsonl"));
+        assert!(same, "{name}: the results differ");
+        let calm = self.calm;
+        assert!(peak.descriptors <= calm.descriptors + MORE_DESCRIPTORS, "{name}: {peak:?}, calm {calm:?}");
+        assert!(peak.resident_kib <= calm.resident_kib + more_kib, "{name}: {peak:?}, calm {calm:?}");
+    }
+
+    /// How long each deadly sinner lived after its sin.
+    fn lives(&self, name: &str) -> Vec<u64> {
+        let notes = std::fs::read_dir(self.folder(name, "clock")).unwrap().flatten();
+        let last = |entry: std::fs::DirEntry| {
+            std::fs::read_to_string(entry.path()).unwrap().lines().last().map(|line| line.parse().unwrap())
+        };
+        notes.filter_map(last).collect()
+    }
+}
+
+#[test]
+fn nonsense_costs_the_worker_its_life_at_once_and_nobody_a_result() {
+    let sins = [
+        "hello-again",
+        "empty",
+        "huge",
+        "long",
+        "tag",
+        "why",
+        "trailing",
+        "status",
+        "lengths",
+        "text",
+        "two-values",
+        "no-chunks",
+    ];
+    let rehearsal = Rehearsal::new(400, "");
+    let mut lives = Figures::default();
+    for sin in sins {
+        let (finished, peak) = rehearsal.run(sin, sin, 6, &["-v"]);
+        let finished = finished.expect_code(0);
+        assert!(finished.stderr.contains("broke the protocol: "), "{sin}: {}", finished.stderr);
+        rehearsal.check(sin, peak, MORE_KIB);
+        rehearsal.lives(sin).into_iter().for_each(|life| lives.push(life));
+    }
+    println!("life after a malformed frame: {lives}");
+    assert!(lives.count() >= sins.len());
+    assert!(lives.millis_at(1.0) < 10_000.0, "{lives}");
+}
+
+#[test]
+fn a_value_without_end_is_cut_off_at_its_limit() {
+    let rehearsal = Rehearsal::new(50, "batch = 1");
+    let (finished, peak) = rehearsal.run("chunks", "chunks", 1, &[]);
+    finished.expect_code(0);
+    // The longest value, in memory that grows by doubling.
+    rehearsal.check("chunks", peak, MORE_KIB + ((3 * 64) << 10));
+}
+
+#[test]
+fn lies_about_tasks_are_ignored() {
+    // One task at a time, so that ids a hundred away are certainly not the liar's own.
+    let rehearsal = Rehearsal::new(400, "batch = 1");
+    for sin in ["unknown-task", "others-tasks", "other-attempt", "duplicate", "goodbye"] {
+        let (finished, peak) = rehearsal.run(sin, sin, u64::MAX, &[]);
+        finished.expect_code(0);
+        rehearsal.check(sin, peak, MORE_KIB);
+    }
+}
+
+#[test]
+fn descriptors_that_come_with_frames_are_not_kept() {
+    let rehearsal = Rehearsal::new(300, "");
+    let (finished, peak) = rehearsal.run("descriptors", "descriptors", u64::MAX, &[]);
+    finished.expect_code(0);
+    rehearsal.check("descriptors", peak, MORE_KIB);
+}
+
+#[test]
+fn a_frame_without_end_is_for_the_time_limit_and_an_end_without_frame_for_a_restart() {
+    let rehearsal = Rehearsal::new(200, "timeout = \"500ms\"");
+    for sin in ["cut-silence", "drip", "cut-exit"] {
+        let (finished, peak) = rehearsal.run(sin, sin, 2, &[]);
+        finished.expect_code(0);
+        rehearsal.check(sin, peak, MORE_KIB);
+    }
+}
+
+#[test]
+fn a_wrong_greeting_costs_a_restart_and_for_ever_the_run() {
+    let rehearsal = Rehearsal::new(100, "");
+    let reasons = [
+        ("magic", "a greeting that is not a worker's"),
+        ("version", "the worker speaks version 7 of the protocol, the coordinator version 1"),
+        ("empty-hello", "a frame of 0 bytes"),
+        ("no-channel", "without having sent its channel"),
+    ];
+    for (sin, reason) in reasons {
+        let (finished, peak) = rehearsal.run(sin, sin, 2, &[]);
+        finished.expect_code(0);
+        rehearsal.check(sin, peak, MORE_KIB);
+        let name = format!("{sin}-always");
+        let (finished, _) = rehearsal.run(&name, sin, u64::MAX, &["-w", "1"]);
+        let finished = finished.expect_code(3);
+        assert!(finished.stderr.contains(reason), "{sin}: {}", finished.stderr);
+        assert!(finished.stderr.contains("(6 starts)"), "{sin}: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn a_worker_that_never_greets_holds_up_no_task() {
+    let rehearsal = Rehearsal::new(100, "");
+    let begin = monotonic_nanos();
+    let (finished, peak) = rehearsal.run("no-hello", "no-hello", 1, &[]);
+    println!("a run with a worker that never greets: {} ms", (monotonic_nanos() - begin) / 1_000_000);
+    finished.expect_code(0);
+    rehearsal.check("no-hello", peak, MORE_KIB);
+}
+
+#[test]
+fn workers_that_always_talk_nonsense_fail_tasks_and_do_not_hang_the_run() {
+    let rehearsal = Rehearsal::new(20, "timeout = \"1s\"");
+    let (finished, _) = rehearsal.run("always", "tag", u64::MAX, &["--retries", "0", "--batch", "1"]);
+    let finished = finished.expect_code(1);
+    assert!(finished.stderr.contains("protocol"), "{}", finished.stderr);
+}
+
+#[test]
+fn frames_changed_by_chance_change_no_result() {
+    let mutants = number("HOSTILE_MUTANTS", 60);
+    let seed = number("HOSTILE_SEED", u64::from(std::process::id()));
+    println!("HOSTILE_SEED={seed}");
+    // Enough tasks for every process to get to its sin; some mutants swallow what follows, until time is up.
+    let rehearsal = Rehearsal::new(u32::try_from(mutants).unwrap() * 20, "batch = 4\ntimeout = \"300ms\"");
+    let (finished, peak) = rehearsal.run_seeded("mutants", "mutant", mutants, seed, &[]);
+    finished.expect_code(0);
+    let turns = std::fs::read_dir(rehearsal.folder("mutants", "turns")).unwrap().count() as u64;
+    println!("{turns} turns; {peak:?}, calm {:?}", rehearsal.calm);
+    rehearsal.check("mutants", peak, MORE_KIB);
+    assert!(turns >= mutants, "{turns} turns were taken");
+}

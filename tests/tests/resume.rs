@@ -1,0 +1,373 @@
+//! Runs that survive: killed, stopped, changed, and gone on with.
+
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests: a panic is how a test fails")]
+
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use tests::{Place, Started, processes_of, wait_until};
+
+/// The numbers' beginning: of 64 bits.
+const FROM: u64 = 10_000_000_000_000_000_000;
+const TASKS: u64 = 20_000;
+/// Sent one by one, these take some seconds.
+const SLOW_TASKS: u64 = 100_000;
+
+/// Numbers of 64 bits, one task each.
+fn job(place: &Place) -> String {
+    job_of(place, TASKS)
+}
+
+fn slow_job(place: &Place) -> String {
+    job_of(place, SLOW_TASKS)
+}
+
+fn job_of(place: &Place, tasks: u64) -> String {
+    let to = FROM + tasks;
+    let text = format!(
+        "kind = \"primes\"\n[input]\nrange = {{ from = \"{FROM}\", to = \"{to}\" }}\n[run]\nworkers = 2\n"
+    );
+    place.write("job.toml", text).display().to_string()
+}
+
+/// What an uninterrupted run of the job writes.
+fn expected(place: &Place, job: &str) -> String {
+    let arguments = ["run", job, "--store", "none", "--reproducible", "--output", "expected.jsonl"];
+    place.run(&arguments).expect_code(0);
+    place.read("expected.jsonl")
+}
+
+fn length(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
+fn summary(place: &Place) -> Value {
+    serde_json::from_str(&place.read("summary.json")).unwrap()
+}
+
+/// Tasks that were run in the last session.
+fn executed(summary: &Value) -> u64 {
+    let workers = summary["per_worker"].as_array().unwrap();
+    workers.iter().map(|worker| worker["tasks"].as_u64().unwrap()).sum()
+}
+
+fn store(place: &Place) -> String {
+    place.path().join("state/coordinator/runs.db").display().to_string()
+}
+
+/// The command that a stopped run said it goes on with, without its program.
+fn printed_command(stderr: &str) -> Vec<String> {
+    let line = stderr.lines().find_map(|line| line.strip_prefix("go on with: "));
+    line.expect("a command to go on with").split(' ').skip(1).map(str::to_owned).collect()
+}
+
+fn as_strs(arguments: &[String]) -> Vec<&str> {
+    arguments.iter().map(String::as_str).collect()
+}
+
+/// A generator of numbers that look random: xorshift64*.
+struct Random(u64);
+
+impl Random {
+    fn new(seed: u64) -> Self {
+        println!("seed {seed}");
+        Self(seed | 1)
+    }
+
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % limit
+    }
+}
+
+/// Starts the command and kills it at a random moment of its work; true where it was done before.
+fn killed(place: &Place, arguments: &[&str], until: u64) -> bool {
+    let mut started = place.start(arguments);
+    let partial = place.path().join("out.jsonl.partial");
+    let mut ended = false;
+    wait_until("some results", || {
+        ended = started.child.try_wait().unwrap().is_some();
+        ended || partial.exists() && length(&partial) >= until
+    });
+    if !ended {
+        started.signal(Signal::SIGKILL);
+    }
+    let finished = started.finish();
+    if finished.status.code().is_some() {
+        finished.expect_code(0);
+        return true;
+    }
+    wait_until("the workers' end", || processes_of(place.path()).is_empty());
+    // What a killed command leaves behind is swept by the next one.
+    false
+}
+
+#[test]
+fn a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been() {
+    let place = Place::new();
+    let job = job(&place);
+    let expected = expected(&place, &job);
+    let kills: u64 = std::env::var("RESUME_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(12);
+    let seed = std::env::var("RESUME_SEED").ok().and_then(|text| text.parse().ok());
+    let mut random = Random::new(seed.unwrap_or_else(|| std::process::id().into()));
+    let mut survived = 0;
+    for number in 0.. {
+        let id = format!("r{number}");
+        let run = ["run", &job, "--reproducible", "--output", "out.jsonl", "--run-id", &id];
+        let run = [run.as_slice(), &["--summary-json", "summary.json"]].concat();
+        let mut arguments = run.clone();
+        while survived < kills && !killed(&place, &arguments, random.below(expected.len() as u64)) {
+            survived += 1;
+            arguments = match state(&place, &id).as_deref() {
+                Some("finished") => break,
+                Some(_) => vec!["resume", &id],
+                // A run that was killed before it was stored is begun again.
+                None => run.clone(),
+            };
+        }
+        if state(&place, &id).as_deref() != Some("finished") {
+            place.run(&arguments).expect_code(0);
+        }
+        assert!(place.read("out.jsonl") == expected, "another output, after {survived} kills");
+        check_summary(&place);
+        for name in ["out.jsonl", "summary.json"] {
+            let _ = std::fs::remove_file(place.path().join(name));
+        }
+        if survived >= kills {
+            break;
+        }
+    }
+    check_store(&place);
+}
+
+/// How a run stands; `None` where it is not stored.
+fn state(place: &Place, id: &str) -> Option<String> {
+    let list = place.start(&["runs", "list", "--json"]).finish();
+    let runs = if list.code() == 0 { list.json_lines() } else { Vec::new() };
+    let run = runs.into_iter().find(|run| run["run_id"] == id)?;
+    run["state"].as_str().map(str::to_owned)
+}
+
+/// Checks the last session's summary, where it lived to write one.
+fn check_summary(place: &Place) {
+    assert!(!place.path().join("out.jsonl.partial").exists());
+    if place.path().join("summary.json").exists() {
+        let tasks = summary(place)["tasks"].clone();
+        assert_eq!(tasks["planned"], TASKS);
+        assert_eq!(tasks["ok"], TASKS);
+        assert_eq!(tasks["failed"], 0);
+        assert_eq!(executed(&summary(place)) + tasks["skipped"].as_u64().unwrap(), TASKS);
+    }
+}
+
+/// Fails where SQLite finds anything wrong with the store, or a run has not finished exactly.
+fn check_store(place: &Place) {
+    let connection = rusqlite::Connection::open(store(place)).unwrap();
+    let found: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(found, "ok");
+    let sql = "SELECT count(*) FROM runs JOIN (SELECT run, sum(count) AS stored FROM blocks GROUP BY run) \
+               ON run = key WHERE state != 'finished' OR ok != ?1 OR stored != ?1";
+    let wrong: i64 = connection.query_row(sql, [TASKS.cast_signed()], |row| row.get(0)).unwrap();
+    assert_eq!(wrong, 0, "runs that have lost or doubled a task");
+}
+
+/// Starts a run that takes many seconds, and waits until it has stored something.
+fn start_slowly(place: &Place, job: &str, more: &[&str]) -> Started {
+    let arguments =
+        ["run", job, "--reproducible", "--output", "out.jsonl", "--batch", "1", "--run-id", "slow"];
+    let started = place.start(&[&arguments, more].concat());
+    wait_until("stored outcomes", || stored_tasks(place) > 0);
+    started
+}
+
+fn stored_tasks(place: &Place) -> u64 {
+    let list = place.start(&["runs", "list", "--json"]).finish();
+    if list.code() != 0 {
+        return 0;
+    }
+    list.json_lines().first().map_or(0, |run| run["tasks"]["ok"].as_u64().unwrap())
+}
+
+#[test]
+fn ctrl_c_prints_the_command_that_goes_on() {
+    let place = Place::new();
+    let job = slow_job(&place);
+    let expected = expected(&place, &job);
+    let started = start_slowly(&place, &job, &[]);
+    started.signal(Signal::SIGINT);
+    let stopped = started.finish().expect_code(130);
+    place.check_nothing_is_left();
+    let command = printed_command(&stopped.stderr);
+    assert_eq!(command, ["resume", "slow"]);
+    place.run(&as_strs(&command)).expect_code(0);
+    assert!(place.read("out.jsonl") == expected, "another output");
+}
+
+#[test]
+fn a_store_elsewhere_is_named_in_the_command() {
+    let place = Place::new();
+    let job = slow_job(&place);
+    let started = start_in(&place, &job, "my runs.db");
+    started.signal(Signal::SIGTERM);
+    let stopped = started.finish().expect_code(143);
+    let path = place.path().join("my runs.db");
+    let expected = format!("resume slow --store '{}'", path.display());
+    assert!(stopped.stderr.contains(&expected), "{}", stopped.stderr);
+    place.run(&["resume", "--store", "my runs.db", "--batch", "auto"]).expect_code(0);
+    assert!(place.path().join("out.jsonl").exists());
+    assert!(!place.path().join("state/coordinator").exists());
+}
+
+fn start_in(place: &Place, job: &str, store: &str) -> Started {
+    let started = place.start(&[
+        "run",
+        job,
+        "--output",
+        "out.jsonl",
+        "--batch",
+        "1",
+        "--run-id",
+        "slow",
+        "--store",
+        store,
+    ]);
+    wait_until("results", || length(&place.path().join("out.jsonl.partial")) > 0);
+    started
+}
+
+#[test]
+fn a_run_that_is_alive_is_refused_with_who_has_it() {
+    let place = Place::new();
+    let job = slow_job(&place);
+    let started = start_slowly(&place, &job, &[]);
+    started.signal(Signal::SIGSTOP);
+    let refused = place.start(&["resume", "slow"]).finish().expect_code(2);
+    assert!(refused.stderr.contains(&format!("process {}", started.child.id())), "{}", refused.stderr);
+    started.signal(Signal::SIGKILL);
+    started.finish();
+    wait_until("the workers' end", || processes_of(place.path()).is_empty());
+    // Two at once: one of them has it, whichever it is.
+    let both = [place.start(&["resume", "slow"]), place.start(&["resume", "slow"])];
+    let codes = both.map(|resumed| resumed.finish().code());
+    assert!(codes.contains(&0), "{codes:?}");
+    assert!(codes.contains(&2), "{codes:?}");
+}
+
+#[test]
+fn a_changed_job_is_refused_and_the_user_decides() {
+    let place = Place::new();
+    let job = slow_job(&place);
+    let expected = expected(&place, &job);
+    let started = start_slowly(&place, &job, &[]);
+    started.signal(Signal::SIGTERM);
+    started.finish().expect_code(143);
+    let text = std::fs::read_to_string(&job).unwrap();
+    place.write("job.toml", text.replace(&(FROM + SLOW_TASKS).to_string(), &(FROM + 10).to_string()));
+    let refused = place.run(&["resume", "slow"]).expect_code(2);
+    for part in ["line 3 of the job file", "--changed rerun", "--changed keep"] {
+        assert!(refused.stderr.contains(part), "{part:?} is missing in:\n{}", refused.stderr);
+    }
+    place.run(&["resume", "slow", "--changed", "keep", "--batch", "auto"]).expect_code(0);
+    assert!(place.read("out.jsonl") == expected, "another output");
+}
+
+#[test]
+fn a_changed_job_can_be_begun_anew() {
+    let place = Place::new();
+    let job = slow_job(&place);
+    let started = start_slowly(&place, &job, &[]);
+    started.signal(Signal::SIGTERM);
+    started.finish().expect_code(143);
+    place.write("job.toml", "kind = \"primes\"\n[input]\nnumbers = [7]\n");
+    place.run(&["resume", "slow", "--changed", "rerun"]).expect_code(0);
+    assert_eq!(place.read("out.jsonl").lines().count(), 1);
+    let runs = place.run(&["runs", "list", "--json"]).expect_code(0).json_lines();
+    assert_eq!(runs[0]["parent"], "slow");
+}
+
+#[test]
+fn changed_inputs_are_refused_by_name() {
+    let place = Place::new();
+    let numbers: String = (FROM..FROM + SLOW_TASKS).map(|number| format!("{number}\n")).collect();
+    place.write("numbers.txt", &numbers);
+    let job = place.write("job.toml", "kind = \"primes\"\n[input]\nfile = \"numbers.txt\"\n");
+    let started = start_slowly(&place, &job.display().to_string(), &[]);
+    started.signal(Signal::SIGTERM);
+    started.finish().expect_code(143);
+    place.write("numbers.txt", numbers + "7\n");
+    let refused = place.run(&["resume", "slow"]).expect_code(2);
+    assert!(refused.stderr.contains("numbers.txt has changed its size"), "{}", refused.stderr);
+}
+
+#[test]
+fn without_a_store_nothing_is_kept_and_nothing_is_promised() {
+    let place = Place::new();
+    let job = slow_job(&place);
+    let started = start_in(&place, &job, "none");
+    started.signal(Signal::SIGINT);
+    let stopped = started.finish().expect_code(130);
+    assert!(!stopped.stderr.contains("resume"), "{}", stopped.stderr);
+    assert!(!place.path().join("state/coordinator").exists());
+}
+
+#[test]
+fn a_dry_run_stores_nothing() {
+    let place = Place::new();
+    let job = job(&place);
+    place.run(&["run", &job, "--dry-run"]).expect_code(0);
+    assert!(!place.path().join("state/coordinator").exists());
+}
+
+#[test]
+fn a_store_that_cannot_be_is_told_before_the_first_task() {
+    let place = Place::new();
+    let job = job(&place);
+    place.write("foreign.db", "not a database, and long enough to be taken for one by its size alone\n");
+    for (store, code) in [("foreign.db", 2), ("job.toml/runs.db", 3), ("/proc/none/runs.db", 3)] {
+        let refused = place.run(&["run", &job, "--store", store]).expect_code(code);
+        assert_eq!(refused.stdout, "");
+        assert!(refused.stderr.contains("--store"), "{}", refused.stderr);
+    }
+}
+
+#[test]
+fn failed_tasks_are_tried_again_and_merged() {
+    let place = Place::new();
+    // Of some thousand digits: it takes long, and is not prime.
+    let long = format!("1{}", "0000000007".repeat(300));
+    let text = format!("kind = \"primes\"\n[input]\nnumbers = [2, \"{long}\", 3]\n");
+    let job = place.write("job.toml", text).display().to_string();
+    let run = ["run", &job, "--output", "out.jsonl", "--timeout", "1ms", "--retries", "0", "--run-id", "r1"];
+    place.run(&run).expect_code(1);
+    let shown = place.run(&["runs", "show", "r1", "--json"]).expect_code(0).json_lines();
+    assert_eq!(shown[0]["failures"][0]["failure"]["reason"], "timeout");
+    place.run(&["resume", "r1"]).expect_code(2);
+    place.run(&["retry", "r1", "--timeout", "10m"]).expect_code(0);
+    let ok = |line: &str| line.contains("\"ok\":true");
+    assert_eq!(place.read("out.jsonl").lines().filter(|line| ok(line)).count(), 3);
+    place.run(&["retry", "r1"]).expect_code(2);
+}
+
+#[test]
+fn runs_are_listed_exported_and_forgotten() {
+    let place = Place::new();
+    let job = job(&place);
+    let run = ["run", &job, "--reproducible", "--output", "out.jsonl", "--run-id", "nightly"];
+    place.run(&run).expect_code(0);
+    let again = place.run(&["run", &job, "--run-id", "nightly"]).expect_code(2);
+    assert!(again.stderr.contains("there already is a run nightly"), "{}", again.stderr);
+    let exported = place.run(&["runs", "export", "night", "--reproducible"]).expect_code(0);
+    assert!(exported.stdout == place.read("out.jsonl"), "another output");
+    let failed = place.run(&["runs", "export", "nightly", "--failed", "--format", "csv"]).expect_code(0);
+    assert_eq!(failed.stdout.lines().count(), 1);
+    place.run(&["runs", "export", "nightly", "--format", "sqlite", "-o", "run.db"]).expect_code(0);
+    let connection = rusqlite::Connection::open(place.path().join("run.db")).unwrap();
+    let rows: u64 = connection.query_row("SELECT count(*) FROM outcomes", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, TASKS);
+    place.run(&["runs", "prune", "--keep", "0"]).expect_code(0);
+    assert_eq!(place.run(&["runs", "list", "--json"]).expect_code(0).stdout, "");
+    place.run(&["runs", "show", "nightly"]).expect_code(2);
+}

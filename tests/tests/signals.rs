@@ -1,0 +1,96 @@
+//! Requests to stop, and pauses.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
+
+use std::io::{BufRead, BufReader};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use protocol::monotonic_nanos;
+use tests::{Place, Started, number, wait_until};
+
+/// How long each pause is.
+const PAUSE: Duration = Duration::from_millis(700);
+
+/// Starts a job and waits until its first task has run.
+fn start(place: &Place, tasks: &[&str], arguments: &[&str]) -> Started {
+    let first = format!("mark:{}", place.path().join("begun").display());
+    let tasks: Vec<&str> = std::iter::once(first.as_str()).chain(tasks.iter().copied()).collect();
+    let job = place.faults(&tasks, "workers = 2").display().to_string();
+    let started = place.start(&[&["run", &job, "--format", "jsonl"], arguments].concat());
+    wait_until("the first task", || place.path().join("begun").exists());
+    started
+}
+
+#[test]
+fn a_first_interrupt_lets_running_tasks_finish_and_starts_no_more() {
+    let place = Place::new();
+    let started = start(&place, &["sleep:0.5*100"], &[]);
+    started.signal(Signal::SIGINT);
+    let finished = started.finish().expect_code(130);
+    place.check_nothing_is_left();
+    let lines = finished.json_lines();
+    assert!((1..=7).contains(&lines.len()), "{} tasks ended", lines.len());
+    assert!(lines.iter().all(|line| line["ok"] == true));
+    assert!(finished.stderr.contains("interrupted"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_second_interrupt_ends_everything_at_once() {
+    let place = Place::new();
+    let mut started = start(&place, &["hang*10"], &["--grace", "1h"]);
+    started.signal(Signal::SIGINT);
+    // Two signals at once would be one.
+    let mut word = String::new();
+    BufReader::new(started.child.stderr.take().unwrap()).read_line(&mut word).unwrap();
+    assert!(word.contains("Ctrl-C again"), "{word}");
+    let second = monotonic_nanos();
+    started.signal(Signal::SIGINT);
+    started.finish().expect_code(130);
+    println!("from the second interrupt to the end: {} ms", (monotonic_nanos() - second) / 1_000_000);
+    place.check_nothing_is_left();
+}
+
+#[test]
+fn grace_is_not_for_ever() {
+    let place = Place::new();
+    let started = start(&place, &["hang*10"], &["--grace", "300ms"]);
+    started.signal(Signal::SIGTERM);
+    started.finish().expect_code(143);
+    place.check_nothing_is_left();
+}
+
+#[test]
+fn a_hang_up_is_a_request_to_stop() {
+    let place = Place::new();
+    let started = start(&place, &["sleep:0.2*100"], &[]);
+    started.signal(Signal::SIGHUP);
+    started.finish().expect_code(143);
+    place.check_nothing_is_left();
+}
+
+/// `PAUSES` makes it longer (`scripts/faults.sh`).
+#[test]
+fn pauses_run_no_time_limit_out() {
+    let pauses = number("PAUSES", 5);
+    let place = Place::new();
+    // Nearly all of the sleep, which is longer than the limit, passes in pauses.
+    let sleep = format!("sleep:{}*2", PAUSE.as_secs_f64() * pauses as f64);
+    let started = start(&place, &[&sleep], &["--timeout", "2s", "--retries", "0"]);
+    let pid = started.child.id();
+    let state = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    for pause in 0..pauses {
+        started.signal(Signal::SIGTSTP);
+        wait_until("the pause", || state().contains(") T ") || state().contains(") Z "));
+        if state().contains(") Z ") {
+            println!("the run was over after {pause} pauses");
+            break;
+        }
+        std::thread::sleep(PAUSE);
+        started.signal(Signal::SIGCONT);
+        wait_until("the end of the pause", || !state().contains(") T "));
+    }
+    let finished = started.finish().expect_code(0);
+    place.check_nothing_is_left();
+    assert_eq!(finished.json_lines().len(), 3);
+}

@@ -1,0 +1,136 @@
+//! The worker process: [`protocol::serve`] around the kinds, in a process that is set up to be disposable.
+//!
+//! A program becomes able to be its own worker by calling [`main_if_worker`] first thing in its `main`,
+//! before it starts a thread: the coordinator runs it again with [`protocol::WORKER_FLAG`] and the name of
+//! a server as its arguments.
+//!
+//! What the process sets up, and why:
+//! - it dies with the coordinator, however that dies (`PR_SET_PDEATHSIG`, `SIGKILL`);
+//! - it leaves no core dump, and the kernel that runs out of memory prefers it to the coordinator;
+//! - it bears the worker's name in `ps` and `top`;
+//! - it keeps to the job's limits (`setrlimit`). An allocation that the memory limit refuses aborts the
+//!   process with Rust's `memory allocation of N bytes failed` on standard error. Stable Rust has no hook
+//!   for this, so the supervisor looks for that line among the last ones a dead worker wrote, and calls the
+//!   attempt's end `memory`.
+//!
+//! Signals are left as Rust sets them (`SIGPIPE` ignored, everything else default): a terminal's signals
+//! don't reach workers, which live in process groups of their own.
+
+mod process;
+
+use std::env;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use jobs::Kind;
+use protocol::{Handler, Start, TaskError, WORKER_FLAG, WorkerLink, serve};
+
+/// The exit code after anything orderly: the pill, a panicked task, a refused job, a coordinator that is gone.
+pub const EXIT_OK: u8 = 0;
+/// The exit code for arguments that are not a worker's.
+pub const EXIT_USAGE: u8 = 2;
+/// The exit code where the coordinator could not be reached, or broke the protocol. A line on standard
+/// error says what happened.
+pub const EXIT_LINK: u8 = 3;
+
+/// True where these are a worker's arguments, the program's name first.
+pub fn is_worker_invocation(arguments: impl IntoIterator<Item = OsString>) -> bool {
+    arguments.into_iter().nth(1).is_some_and(|first| first == WORKER_FLAG)
+}
+
+/// Serves [`jobs`]' kinds if this process was started as a worker, and returns its exit code; `None`: it was
+/// not. Call it first thing in `main`, before any thread is started.
+pub fn main_if_worker() -> Option<ExitCode> {
+    is_worker_invocation(env::args_os()).then(|| serve_kinds(jobs::registry()))
+}
+
+/// Serves these kinds, in a process that was started as a worker, and returns its exit code.
+pub fn serve_kinds(kinds: &[&'static dyn Kind]) -> ExitCode {
+    let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
+    run(&names, |start| match kinds.iter().find(|kind| kind.name() == start.kind) {
+        Some(kind) => kind.handler(start.setup),
+        None => Err(TaskError::new(format!("this worker program knows no kind `{}`", start.kind))),
+    })
+}
+
+/// Serves what `make` makes, in a process that was started as a worker, and returns its exit code. `kinds`
+/// are the names that the worker announces. For programs with kinds of their own.
+pub fn run(kinds: &[&str], make: impl FnOnce(&Start<'_>) -> Result<Box<dyn Handler>, TaskError>) -> ExitCode {
+    match try_run(kinds, make) {
+        Ok(()) => ExitCode::from(EXIT_OK),
+        Err(Failure { code, sentence }) => {
+            eprintln!("worker: {sentence}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// Why a worker process ends in a disorderly way.
+struct Failure {
+    code: u8,
+    sentence: String,
+}
+
+impl Failure {
+    fn link(reason: impl ToString) -> Self {
+        Self { code: EXIT_LINK, sentence: reason.to_string() }
+    }
+}
+
+fn try_run(
+    kinds: &[&str],
+    make: impl FnOnce(&Start<'_>) -> Result<Box<dyn Handler>, TaskError>,
+) -> Result<(), Failure> {
+    let server = server_name(env::args_os())?;
+    process::die_with_parent().map_err(Failure::link)?;
+    process::be_disposable();
+    let link = WorkerLink::connect(&server, kinds).map_err(Failure::link)?;
+    let make = |start: &Start<'_>| {
+        process::set_name(start.worker);
+        process::limit(&start.limits)?;
+        make(start)
+    };
+    serve(link, make).map_err(Failure::link)?;
+    Ok(())
+}
+
+/// The one argument after the flag.
+fn server_name(arguments: impl IntoIterator<Item = OsString>) -> Result<String, Failure> {
+    let rest: Vec<_> = arguments.into_iter().skip(1).collect();
+    match rest.as_slice() {
+        [flag, server] if flag == WORKER_FLAG && !server.is_empty() => server.to_str().map(str::to_owned),
+        _ => None,
+    }
+    .ok_or_else(|| Failure {
+        code: EXIT_USAGE,
+        sentence: format!("expected `{WORKER_FLAG} SERVER` from a coordinator: it is not for use by hand"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(words: &[&str]) -> Vec<OsString> {
+        words.iter().map(OsString::from).collect()
+    }
+
+    #[test]
+    fn only_the_first_argument_makes_a_worker() {
+        assert!(is_worker_invocation(arguments(&["coordinator", "__worker", "/tmp/x"])));
+        assert!(!is_worker_invocation(arguments(&["coordinator", "run", "__worker"])));
+        assert!(!is_worker_invocation(arguments(&["__worker"])));
+        assert!(!is_worker_invocation(arguments(&[])));
+    }
+
+    #[test]
+    fn a_worker_takes_one_server_and_nothing_else() {
+        let code = |words: &[&str]| server_name(arguments(words)).map_err(|failure| failure.code);
+        assert_eq!(code(&["worker", "__worker", "/tmp/x/socket"]).as_deref(), Ok("/tmp/x/socket"));
+        for wrong in
+            [&["worker", "__worker"][..], &["worker", "__worker", ""], &["worker", "__worker", "a", "b"]]
+        {
+            assert_eq!(code(wrong), Err(EXIT_USAGE), "{wrong:?}");
+        }
+    }
+}
