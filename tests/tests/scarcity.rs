@@ -29,7 +29,7 @@ fn check(what: &str, finished: &Finished, tasks: usize) {
 fn few_files_mean_fewer_workers_or_a_clear_error() {
     let place = Place::new();
     let job = place.faults(&["sleep:0.002*200"], "workers = 32").display().to_string();
-    for files in [256, 64, 40, 24, 16, 12, 10, 8] {
+    for files in [256, 100, 64, 40, 29, 24, 20, 18, 16, 12, 10, 8] {
         let limit = format!("ulimit -n {files}; exec \"$@\"");
         let starter = ["/bin/sh", "-c", limit.as_str(), "sh"];
         let command = place.command_through(&starter, &["run", &job, "--format", "jsonl", "--store", "none"]);

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use protocol::monotonic_nanos;
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{Access, CWD, FileType, Mode};
 
@@ -124,6 +125,19 @@ fn writable(path: &Path) -> Result<(), StoreError> {
 
 /// Opens one more connection to the store at `path`; brings the schema up to date.
 pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let patient_until =
+        monotonic_nanos().saturating_add(u64::try_from(PATIENCE.as_nanos()).unwrap_or(u64::MAX));
+    loop {
+        match connect_now(path) {
+            // Several that make one store at the same time are told so at once by SQLite, without its waiting:
+            // two who both want to go from reading to the log would wait for each other for ever.
+            Err(StoreError::Busy { .. }) if monotonic_nanos() < patient_until => thread::sleep(LOOK_EVERY),
+            connected => return connected,
+        }
+    }
+}
+
+fn connect_now(path: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).at(path)?;
     let looks = PATIENCE.as_millis() / LOOK_EVERY.as_millis();

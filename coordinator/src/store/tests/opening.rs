@@ -23,11 +23,11 @@ fn a_new_store_and_its_directories_are_this_users_only() {
 fn many_can_open_a_new_store_at_once() {
     let place = Place::new();
     std::thread::scope(|scope| {
-        for _ in 0..8 {
+        for _ in 0..16 {
             scope.spawn(|| stored(&mut place.open(), [good([1])], RunEnd::Finished));
         }
     });
-    assert_eq!(place.open().runs(None).unwrap().len(), 8);
+    assert_eq!(place.open().runs(None).unwrap().len(), 16);
 }
 
 #[test]
