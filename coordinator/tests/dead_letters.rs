@@ -50,7 +50,8 @@ fn run(behaviours: Vec<&'static str>) -> (PoolReport, Vec<Option<Failure>>) {
     let (_control, controlled) = Control::new().unwrap();
     let mut sink = Kept::default();
     let report =
-        coordinator::pool::run(&options, &work, &controlled, &mut Behaviours(behaviours), &mut sink).unwrap();
+        coordinator::pool::run(&options, &work, &controlled, &mut Behaviours(behaviours), &mut sink, &mut ())
+            .unwrap();
     (report, sink.0)
 }
 

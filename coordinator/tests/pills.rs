@@ -43,7 +43,8 @@ fn every_worker_works_and_takes_exactly_one_pill() {
     let work = Work { kind: "faults".into(), setup: Vec::new() };
     let (_control, controlled) = Control::new().unwrap();
     let mut sink = Count::default();
-    let report = coordinator::pool::run(&options, &work, &controlled, &mut Well(256), &mut sink).unwrap();
+    let report =
+        coordinator::pool::run(&options, &work, &controlled, &mut Well(256), &mut sink, &mut ()).unwrap();
     assert_eq!((&report.end, sink.0), (&End::Done, 256));
     for worker in &report.workers {
         assert_eq!((worker.pills, worker.incarnations), (1, 1), "{worker:?}");

@@ -6,6 +6,7 @@ use tracing::{debug, info, warn};
 use super::driver::{Driver, Watch};
 use super::ledger::Meta;
 use super::link::Link;
+use super::observe::PoolEvent;
 use super::report::End;
 use crate::outcome::{AttemptRecord, Failure, Reason};
 use crate::queue::{BatchId, Command, Death, Event, Fate, KillReason, Lease, Running, WorkerId};
@@ -15,12 +16,16 @@ impl Driver<'_> {
     pub(super) fn act(&mut self, command: Command) {
         match command {
             Command::Start { worker, incarnation } => self.start(worker, incarnation),
-            Command::Send { worker, batch, tasks } => self.send(worker, batch, &tasks),
+            Command::Send { worker, batch, tasks } => {
+                self.tell(&PoolEvent::Sent { worker, tasks: &tasks });
+                self.send(worker, batch, &tasks);
+            }
             Command::Recall { worker, batch, keep } => self.recall(worker, batch, keep),
             Command::Observe { worker } => self.observe(worker),
             Command::Pill { worker } => self.send_pill(worker),
             Command::Kill { worker, reason } => self.kill(worker, reason),
             Command::Slow { worker, task, attempt } => {
+                self.tell(&PoolEvent::Slow { worker, task });
                 warn!(%worker, task = task.0, attempt, "still running after the soft time limit");
             }
             Command::GiveUp(give_up) => {
@@ -45,6 +50,8 @@ impl Driver<'_> {
         match started {
             Ok(link) => {
                 debug!(%worker, pid = link.process.id(), incarnation, "started");
+                let pid = link.process.id();
+                self.tell(&PoolEvent::Started { worker, incarnation, pid });
                 if let Some(guard) = &mut self.guard {
                     guard.watch(link.process.id());
                 }
@@ -129,6 +136,7 @@ impl Driver<'_> {
         let Some(link) = self.link_mut(worker) else { return };
         link.killed = Some(reason);
         link.process.kill();
+        self.tell(&PoolEvent::Killed { worker, reason });
         match reason {
             KillReason::Timeout(task) => info!(%worker, task = task.0, "killed at the time limit"),
             reason => debug!(%worker, ?reason, "killed"),
@@ -140,6 +148,8 @@ impl Driver<'_> {
         let (worker, attempt, micros) = (record.worker, record.attempt, record.micros);
         info!(task = task.0, attempt, worker, reason = record.reason.name(), "{}", record.message);
         let slow = self.is_slow(micros);
+        let number = WorkerId(worker.saturating_sub(1));
+        self.tell(&PoolEvent::Failed { worker: number, task, record: &record, fate });
         let history = self.histories.entry(task).or_default();
         history.push(record);
         if fate != Fate::Failed {

@@ -8,6 +8,7 @@ use super::death::Evidence;
 use super::driver::Driver;
 use super::lines::Line;
 use super::link::Link;
+use super::observe::PoolEvent;
 use crate::outcome::AttemptRecord;
 use crate::queue::{Command, Death, Event, Running, WorkerId};
 use crate::supervisor::Exit;
@@ -65,11 +66,13 @@ impl Driver<'_> {
         };
         let death = evidence.death();
         let pid = link.process.id();
-        if death == Death::Orderly {
+        let (orderly, how) = (death == Death::Orderly, evidence.sentence());
+        self.tell(&PoolEvent::Died { worker, orderly, how: &how });
+        if orderly {
             debug!(%worker, pid, "ended");
         } else {
-            self.last_death = format!("{worker} {}", evidence.sentence());
-            info!(%worker, pid, "{}", evidence.sentence());
+            self.last_death = format!("{worker} {how}");
+            info!(%worker, pid, "{how}");
         }
         let running = link.running().map(|running| Running {
             task: running.task,

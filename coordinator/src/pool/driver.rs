@@ -18,7 +18,9 @@ use super::frames::Details;
 use super::ledger::{Ledger, Meta};
 use super::link::Link;
 use super::report::{End, PoolReport, WorkerReport};
-use super::{Controlled, Incoming, Offer, PoolOptions, Request, Sink, Source, Supply, Work};
+use super::{
+    Controlled, Incoming, Observer, Offer, PoolEvent, PoolOptions, Request, Sink, Source, Supply, Work,
+};
 use crate::outcome::{AttemptRecord, Outcome, OutcomeBatch};
 use crate::queue::{Command, Event, Queue, QueueConfig, Report, Time, WorkerId};
 use crate::supervisor::{Guard, Program};
@@ -88,6 +90,7 @@ pub(super) struct Driver<'a> {
     controlled: &'a Controlled,
     source: &'a mut dyn Source,
     sink: &'a mut dyn Sink,
+    observer: &'a mut dyn Observer,
     planning: bool,
     congested: bool,
     incoming: Incoming,
@@ -110,6 +113,7 @@ impl<'a> Driver<'a> {
         controlled: &'a Controlled,
         source: &'a mut dyn Source,
         sink: &'a mut dyn Sink,
+        observer: &'a mut dyn Observer,
     ) -> io::Result<Self> {
         let epoll = Epoll::new(EpollCreateFlags::EPOLL_CLOEXEC)?;
         let event = EpollEvent::new(EpollFlags::EPOLLIN, Token::Wake.pack());
@@ -133,6 +137,7 @@ impl<'a> Driver<'a> {
             controlled,
             source,
             sink,
+            observer,
             planning: true,
             congested: false,
             incoming: Incoming::default(),
@@ -260,6 +265,7 @@ impl<'a> Driver<'a> {
                 Supply::Pending => return,
                 Supply::End => {
                     self.planning = false;
+                    self.tell_planning();
                     self.handle(Event::PlanEnded);
                 }
                 Supply::Failed(error) => self.fail_planning(error.0),
@@ -288,7 +294,19 @@ impl<'a> Driver<'a> {
             let why = format!("task {task} has an input of {length} bytes, and {MAX_PAYLOAD} are allowed");
             return self.fail_planning(why);
         }
+        self.tell_planning();
         self.handle(Event::Tick);
+    }
+
+    fn tell_planning(&mut self) {
+        let skipped = self.restored.ok + self.restored.failed;
+        let (tasks, all) = (self.queue.counts().planned, !self.planning);
+        self.tell(&PoolEvent::Planned { tasks, skipped, all });
+    }
+
+    pub(super) fn tell(&mut self, event: &PoolEvent<'_>) {
+        let now = self.now();
+        self.observer.on_event(now, event);
     }
 
     /// A task that an earlier session has done is not run: its outcome leaves in its place.
@@ -308,6 +326,7 @@ impl<'a> Driver<'a> {
     fn fail_planning(&mut self, why: String) {
         self.planning = false;
         self.end.get_or_insert(End::BadInput(why));
+        self.tell_planning();
         self.handle(Event::PlanEnded);
     }
 

@@ -9,13 +9,14 @@ use tracing::debug;
 use super::driver::Driver;
 use super::ledger::Meta;
 use super::link::Link;
+use super::observe::{Done, PoolEvent};
 use crate::outcome::{AttemptRecord, Reason};
 use crate::queue::{Command, Event, Report, Verdict, WorkerId};
 
 /// What stands in a frame about a task, beside what the queue needs to know.
 #[derive(Debug)]
 pub(super) struct Details {
-    micros: u64,
+    pub(super) micros: u64,
     body: Body,
 }
 
@@ -120,6 +121,7 @@ impl Driver<'_> {
         hello.check().map_err(|mismatch| mismatch.to_string())?;
         let name = link.worker.to_string();
         link.accept(&self.start_message(link.worker, &name, link.incarnation))?;
+        self.tell(&PoolEvent::Greeted { worker: link.worker });
         self.answers.push_back(Event::Started { worker: link.worker });
         Ok(())
     }
@@ -163,6 +165,12 @@ impl Driver<'_> {
     ) {
         match command {
             Command::Accept { reports: accepted } => {
+                if let (Some(reports), Some(details)) =
+                    (reports.get(accepted.clone()), details.get(accepted.clone()))
+                {
+                    let tasks = Done::new(reports, details);
+                    self.tell(&PoolEvent::Done { worker: link.worker, tasks });
+                }
                 let both = reports.iter().zip(details).take(accepted.end).skip(accepted.start);
                 let worker = link.worker.number();
                 if let Some(report) = self.reports.get_mut(link.worker.index()) {

@@ -14,6 +14,7 @@ mod frames;
 mod ledger;
 mod lines;
 mod link;
+mod observe;
 mod options;
 mod report;
 mod sink;
@@ -22,6 +23,7 @@ mod source;
 use std::io;
 
 pub use control::{Control, Controlled, Request, Waker};
+pub use observe::{Done, Observer, PoolEvent};
 pub use options::{BatchSize, Limits, Order, PoolOptions};
 pub use report::{End, PoolReport, WorkerReport};
 pub use sink::{Offer, OutcomeWriter, Sink, Writer};
@@ -36,7 +38,8 @@ pub struct Work {
     pub setup: Vec<u8>,
 }
 
-/// Runs everything that `source` has, and hands every outcome to `sink`.
+/// Runs everything that `source` has, hands every outcome to `sink`, and tells `observer` (`&mut ()` where
+/// nobody looks).
 ///
 /// Call it from a thread that does nothing else: the workers are killed when it ends.
 ///
@@ -49,6 +52,7 @@ pub fn run(
     controlled: &Controlled,
     source: &mut dyn Source,
     sink: &mut dyn Sink,
+    observer: &mut dyn Observer,
 ) -> io::Result<PoolReport> {
-    driver::Driver::new(options, work, controlled, source, sink)?.run()
+    driver::Driver::new(options, work, controlled, source, sink, observer)?.run()
 }

@@ -84,7 +84,7 @@ pub fn run(run: Run, control: &Control, controlled: &Controlled) -> anyhow::Resu
     let work = Work { kind: kind.name().to_owned(), setup: plan.setup };
     let mut source = Planner::spawn(plan.tasks, earlier, control.waker())?;
     let mut sink = Writer::spawn(sink, control.waker())?;
-    let pool = crate::pool::run(&options, &work, controlled, &mut source, &mut sink)?;
+    let pool = crate::pool::run(&options, &work, controlled, &mut source, &mut sink, &mut ())?;
     let (gather, written) = sink.finish()?;
     let wall = Duration::from_nanos(monotonic_nanos().saturating_sub(started));
     let summary = summarise(&id, name, kind.name(), &pool, wall);
