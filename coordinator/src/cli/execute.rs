@@ -6,7 +6,7 @@ use std::io::Write as _;
 use nix::sys::signal::Signal;
 
 use super::exit::Exit;
-use super::line::resume_command;
+use super::line::{NOT_AGAIN, resume_command};
 use super::logging::Verbosity;
 use super::request::{ReportSettings, RunRequest};
 use super::stored::unless_default;
@@ -39,10 +39,12 @@ pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Ex
         Keep::Nowhere(_) => None,
         Keep::New(store, _) | Keep::Again(store, _) => Some(unless_default(store)),
     };
+    let reads_stdin = job.reads_stdin;
     let run = run::Run { name: job.name, kind: job.kind, plan: job.plan, options: pool, results, keep };
     let done = run::run(run, &control, &controlled)?;
     let resume = match resume.filter(|_| done.is_resumable()) {
         None => String::new(),
+        Some(_) if reads_stdin => format!("it can't go on: {NOT_AGAIN}\n"),
         Some(store) => {
             let command = resume_command(&done.run_id, store.as_deref());
             format!("go on with: {command}\n")
