@@ -161,7 +161,7 @@ fn a_run_from_a_file_goes_on() {
     let sleeps = || tests::processes_of(place.path()).iter().any(|line| line.contains("sleep 1000"));
     wait_until("the sleeper", sleeps);
     started.signal(Signal::SIGINT);
-    started.signal(Signal::SIGINT);
+    started.signal(Signal::SIGTERM);
     let stopped = started.finish();
     assert!(stopped.stderr.contains("resume file"), "{}", stopped.stderr);
     place.write("go", "");
