@@ -98,7 +98,12 @@ impl Driver<'_> {
         let ledger = &self.ledger;
         let Some(Some(link)) = self.links.get_mut(worker.index()) else { return };
         // A dead worker does not take it; its death is told by its pidfd.
-        let sent = link.send_batch(batch, tasks.iter().map(|lease| (*lease, ledger.payload(lease.task))));
+        let sent = match tasks {
+            [lease] if let Some(payload) = ledger.large(lease.task) => {
+                link.send_large(batch, *lease, payload)
+            }
+            _ => link.send_batch(batch, tasks.iter().map(|lease| (*lease, ledger.payload(lease.task)))),
+        };
         if let Err(error) = sent {
             debug!(%worker, %error, "sending failed");
         }
