@@ -188,8 +188,10 @@ impl<'a> Driver<'a> {
 
     fn on_wake(&mut self) {
         self.controlled.waker().reset();
+        let mut cancelled = Vec::new();
         while let Some(request) = self.controlled.next() {
             match request {
+                Request::Cancel(task) => cancelled.push(task),
                 Request::Stop => {
                     self.end.get_or_insert(End::Stopped);
                     self.handle(Event::Stop);
@@ -201,6 +203,16 @@ impl<'a> Driver<'a> {
                 Request::Suspend => self.suspend(),
             }
         }
+        // Together: what one of them makes the queue take back from a worker is not sent out again for the next.
+        if !cancelled.is_empty() {
+            self.cancel(&cancelled);
+        }
+    }
+
+    fn cancel(&mut self, tasks: &[TaskId]) {
+        let mut commands = std::mem::take(&mut self.commands);
+        self.queue.handle(self.now(), Event::Cancel { tasks }, &mut commands);
+        self.carry_out(commands);
     }
 
     /// Stops the workers and this process; returns when it is continued.
@@ -433,7 +445,8 @@ impl<'a> Driver<'a> {
             }
         }
         let too_many = || {
-            let failed = self.queue.counts().failed;
+            let counts = self.queue.counts();
+            let failed = counts.failed - counts.cancelled;
             self.options.max_failures.is_some_and(|max| failed > max).then_some(End::TooManyFailures)
         };
         let (mut counts, restored) = (self.queue.counts(), self.restored);

@@ -214,6 +214,13 @@ impl Link {
         Some(if taken.is_empty() { length } else { taken.start })
     }
 
+    /// Lets it know that a task which it runs is cancelled.
+    pub(super) fn warn(&self, task: TaskId) {
+        if let Stage::Greeted(end) = &self.stage {
+            end.cell.warn(task);
+        }
+    }
+
     /// By how many bytes its resident memory has grown since the first look.
     pub(super) fn memory_growth(&mut self) -> u64 {
         let Some(now) = resident_bytes(self.process.id()) else { return 0 };

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use protocol::TaskId;
 
+use super::ready::Pick;
 use super::slots::State;
 use super::worker::{Batch, CREDIT, Phase};
 use super::{BatchId, Command, Course, Lease, Queue, Time, WorkerId};
@@ -112,18 +113,18 @@ impl Queue {
         let (slots, limit) = (&mut self.slots, self.config.batch_bytes);
         self.ready.pop_while(|task| {
             // What is no longer there or no longer ready is dropped from its lane.
-            let Some(slot) = slots.get_mut(task) else { return true };
+            let Some(slot) = slots.get_mut(task) else { return Pick::Stale };
             if slot.state != State::Ready {
-                return true;
+                return Pick::Stale;
             }
             let cost = slot.bytes as usize + TASK_OVERHEAD;
             if tasks.len() >= size || (!tasks.is_empty() && bytes + cost > limit) {
-                return false;
+                return Pick::Enough;
             }
             bytes += cost;
             slot.state = State::Leased(worker);
             tasks.push(task);
-            true
+            Pick::Taken
         });
         tasks
     }
@@ -193,7 +194,14 @@ impl Queue {
         }
     }
 
-    pub(super) fn on_recalled(&mut self, now: Time, worker: WorkerId, id: BatchId, started: usize) {
+    pub(super) fn on_recalled(
+        &mut self,
+        now: Time,
+        worker: WorkerId,
+        id: BatchId,
+        started: usize,
+        out: &mut Vec<Command>,
+    ) {
         let Some(state) = self.workers.get_mut(worker.index()) else { return };
         let Some(batch) = state.batches.iter_mut().find(|batch| batch.id == id) else { return };
         // Whatever stays has been started or is done: there is nothing more to recall from this batch.
@@ -204,13 +212,20 @@ impl Queue {
         if state.is_idle() {
             state.news(now);
         }
-        self.give_back(&taken);
+        self.give_back(&taken, out);
     }
 
-    /// Puts tasks that were leased and not run back to the front, in their order, uncharged.
-    pub(super) fn give_back(&mut self, tasks: &[TaskId]) {
+    /// Puts tasks that were leased and not run back to the front, in their order, uncharged; those that are
+    /// cancelled end here. True where there was one.
+    pub(super) fn give_back(&mut self, tasks: &[TaskId], out: &mut Vec<Command>) -> bool {
+        let mut ended = false;
         for task in tasks.iter().rev() {
             let Some(slot) = self.slots.get_mut(*task) else { continue };
+            if slot.cancelled {
+                self.end_cancelled(*task, out);
+                ended = true;
+                continue;
+            }
             slot.state = State::Ready;
             if slot.is_quarantined() {
                 self.ready.push_lone(*task);
@@ -218,5 +233,6 @@ impl Queue {
                 self.ready.push_front(slot.priority, *task);
             }
         }
+        ended
     }
 }

@@ -82,7 +82,9 @@ impl Queue {
 
     /// Ends the run where more tasks have failed than may.
     pub(super) fn stop_after_failures(&mut self, now: Time, out: &mut Vec<Command>) {
-        let too_many = self.config.max_failures.is_some_and(|max| self.counts.failed > max);
+        // What somebody has cancelled says nothing about the job.
+        let failed = self.counts.failed - self.counts.cancelled;
+        let too_many = self.config.max_failures.is_some_and(|max| failed > max);
         if too_many && self.course == Course::Work {
             self.on_stop(now, out);
         }
@@ -108,9 +110,10 @@ impl Queue {
         let Some(slot) = self.slots.get_mut(task) else { return Fate::Failed };
         slot.attempts = slot.attempts.saturating_add(1);
         let attempts = slot.attempts;
-        if !again || attempts > retries {
+        if !again || attempts > retries || slot.cancelled {
             self.finish(task);
             self.counts.failed += 1;
+            self.counts.cancelled += u64::from(reason == crate::outcome::Reason::Cancelled);
             return Fate::Failed;
         }
         slot.state = super::State::Waiting;

@@ -36,11 +36,22 @@ pub(super) struct Slot {
     pub(super) suspicions: u8,
     /// An attempt has passed the soft limit.
     pub(super) slow: bool,
+    /// Nobody wants it any more; it ends when it leaves the hands that it is in.
+    pub(super) cancelled: bool,
 }
 
 impl Slot {
     pub(super) fn new(bytes: u32, priority: i32) -> Self {
-        Self { state: State::Ready, attempts: 0, bytes, priority, kills: 0, suspicions: 0, slow: false }
+        Self {
+            state: State::Ready,
+            attempts: 0,
+            bytes,
+            priority,
+            kills: 0,
+            suspicions: 0,
+            slow: false,
+            cancelled: false,
+        }
     }
 
     /// A task that seems to kill workers runs alone, so that the next death is certainly its own.

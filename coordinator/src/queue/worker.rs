@@ -30,6 +30,15 @@ pub(super) enum Phase {
     Gone,
 }
 
+/// A cancelled task in a worker's hands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Condemned {
+    pub(super) task: TaskId,
+    pub(super) since: Time,
+    /// The worker knows.
+    pub(super) warned: bool,
+}
+
 /// A batch in a worker's hands.
 #[derive(Debug)]
 pub(super) struct Batch {
@@ -53,6 +62,11 @@ impl Batch {
     /// The tasks that are still leased, in the order in which they were sent.
     pub(super) fn leased(&self) -> impl Iterator<Item = TaskId> {
         self.tasks.get(self.next..).unwrap_or_default().iter().flatten().copied()
+    }
+
+    /// True where a task is here.
+    pub(super) fn holds(&self, task: TaskId) -> bool {
+        self.leased().any(|leased| leased == task)
     }
 
     /// Takes out a task that has ended; false where it is not here.
@@ -102,6 +116,8 @@ pub(super) struct Worker {
     pub(super) check_at: Option<Time>,
     /// Its cell showed nothing at the last look, and nothing has been heard since.
     pub(super) silent: bool,
+    /// Cancelled tasks that it had when they were cancelled, and may still have.
+    pub(super) condemned: Vec<Condemned>,
 }
 
 impl Worker {
@@ -120,6 +136,7 @@ impl Worker {
             last_news: Time(0),
             check_at: None,
             silent: false,
+            condemned: Vec::new(),
         }
     }
 
@@ -134,6 +151,7 @@ impl Worker {
         self.check_at = None;
         self.silent = false;
         self.batches.clear();
+        self.condemned.clear();
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -181,6 +199,7 @@ impl Worker {
         if self.batches.is_empty() {
             self.lone = false;
             self.check_at = None;
+            self.condemned.clear();
         }
     }
 
