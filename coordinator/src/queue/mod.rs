@@ -220,7 +220,7 @@ impl Queue {
     /// Adds a task that an earlier run has done: it takes an id and nothing else.
     pub fn skip(&mut self) -> TaskId {
         let task = self.slots.push(Slot::new(0, 0));
-        self.slots.finish(task);
+        self.slots.finish_if(task, |_| true);
         self.counts.planned += 1;
         task
     }
