@@ -4,10 +4,10 @@
 //! one task that takes for ever does not keep the others' bytes in memory. In input order, outcomes wait
 //! here for the older ones.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
-use protocol::{Payloads, TaskId};
+use protocol::{Extent, Payloads, TaskId};
 
 use crate::outcome::{Failure, Outcome, OutcomeBatch};
 use crate::pool::Order;
@@ -50,11 +50,22 @@ pub(super) struct Ledger {
     held_bytes: usize,
     // A block's memory, to be used again.
     spare: Option<Box<Block>>,
+    // Payloads in the arena; their tasks have an empty one in their block.
+    large: HashMap<TaskId, Extent>,
 }
 
 impl Ledger {
     pub(super) fn new(order: Order) -> Self {
-        Self { order, blocks: VecDeque::new(), first: 0, next_in: 0, next_out: 0, held_bytes: 0, spare: None }
+        Self {
+            order,
+            blocks: VecDeque::new(),
+            first: 0,
+            next_in: 0,
+            next_out: 0,
+            held_bytes: 0,
+            spare: None,
+            large: HashMap::new(),
+        }
     }
 
     /// Keeps the payload of the next task.
@@ -68,7 +79,22 @@ impl Ledger {
         self.next_in += 1;
     }
 
+    /// Keeps the payload of the next task, which stays where it lies.
+    pub(super) fn push_large(&mut self, payload: Extent) {
+        self.large.insert(TaskId(self.next_in), payload);
+        self.push(&[]);
+    }
+
+    /// The payload of a task, where it lies in the arena.
+    pub(super) fn large(&self, task: TaskId) -> Option<&Extent> {
+        // Nearly always, there are none.
+        if self.large.is_empty() { None } else { self.large.get(&task) }
+    }
+
     pub(super) fn payload(&self, task: TaskId) -> &[u8] {
+        if let Some(large) = self.large(task) {
+            return large;
+        }
         let (index, offset) = self.locate(task);
         let block = self.blocks.get(index).and_then(Option::as_deref);
         block.and_then(|block| block.payloads.get(offset)).unwrap_or_default()
@@ -128,7 +154,10 @@ impl Ledger {
                 }
                 Err(failure) => Err(failure.as_ref()),
             };
-            let payload = block.payloads.get(offset).unwrap_or_default();
+            let payload = match self.large.get(&task) {
+                Some(large) => large,
+                None => block.payloads.get(offset).unwrap_or_default(),
+            };
             out.push(outcome(task, payload, held.meta, result));
             self.next_out += 1;
             self.release(task);
@@ -137,6 +166,9 @@ impl Ledger {
 
     /// Forgets a task whose outcome has left, and its block with the last of them.
     fn release(&mut self, task: TaskId) {
+        if !self.large.is_empty() {
+            self.large.remove(&task);
+        }
         let (index, _) = self.locate(task);
         let Some(place) = self.blocks.get_mut(index) else { return };
         let Some(block) = place else { return };
@@ -183,6 +215,8 @@ fn outcome<'a>(
 
 #[cfg(test)]
 mod tests {
+    use protocol::Arena;
+
     use super::*;
 
     const META: Meta = Meta { attempts: 1, worker: 1, micros: 0, slow: false };
@@ -217,6 +251,23 @@ mod tests {
         let order = shuffled();
         let got: Vec<u64> = settle_all(Order::Completion, &order).into_iter().map(|(id, ..)| id).collect();
         assert_eq!(got, order);
+    }
+
+    #[test]
+    fn a_large_payload_stays_in_the_arena_until_its_outcome_leaves() {
+        let arena = Arena::new(4096).unwrap();
+        let mut ledger = Ledger::new(Order::Input);
+        ledger.push(b"small");
+        let mut extent = arena.take(4096).unwrap();
+        extent.fill(7);
+        ledger.push_large(extent);
+        assert_eq!((ledger.payload(TaskId(0)), ledger.payload(TaskId(1))), (&b"small"[..], &[7; 4096][..]));
+        let mut out = OutcomeBatch::new();
+        ledger.settle(TaskId(1), META, Ok(b"b"), &mut out);
+        assert!(arena.take(1).is_none() && out.is_empty());
+        ledger.settle(TaskId(0), META, Ok(b"a"), &mut out);
+        assert!(arena.take(4096).is_some());
+        assert_eq!(out.get(1).unwrap().payload, [7; 4096]);
     }
 
     #[test]

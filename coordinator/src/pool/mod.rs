@@ -27,7 +27,7 @@ pub use observe::{Done, Observer, PoolEvent};
 pub use options::{BatchSize, Limits, Order, PoolOptions};
 pub use report::{End, PoolReport, WorkerReport};
 pub use sink::{Offer, OutcomeWriter, Sink, Writer};
-pub use source::{Earlier, Incoming, Planner, Source, Supply};
+pub use source::{ARENA_BYTES, Earlier, Incoming, Planner, Source, Supply};
 
 /// What all workers of a run do.
 #[derive(Debug, Clone, PartialEq, Eq)]

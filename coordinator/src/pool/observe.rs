@@ -74,6 +74,11 @@ pub enum PoolEvent<'a> {
         /// Whether it is tried again or has failed for good.
         fate: Fate,
     },
+    /// A task was cancelled that nobody ran.
+    Cancelled {
+        /// Which task.
+        task: TaskId,
+    },
     /// A task has run past its soft limit.
     Slow {
         /// Which worker.

@@ -36,11 +36,22 @@ pub(super) struct Slot {
     pub(super) suspicions: u8,
     /// An attempt has passed the soft limit.
     pub(super) slow: bool,
+    /// Nobody wants it any more; it ends when it leaves the hands that it is in.
+    pub(super) cancelled: bool,
 }
 
 impl Slot {
     pub(super) fn new(bytes: u32, priority: i32) -> Self {
-        Self { state: State::Ready, attempts: 0, bytes, priority, kills: 0, suspicions: 0, slow: false }
+        Self {
+            state: State::Ready,
+            attempts: 0,
+            bytes,
+            priority,
+            kills: 0,
+            suspicions: 0,
+            slow: false,
+            cancelled: false,
+        }
     }
 
     /// A task that seems to kill workers runs alone, so that the next death is certainly its own.
@@ -99,25 +110,30 @@ impl Slots {
         self.blocks.get(index)?.as_ref()?.slots.get(offset)
     }
 
-    /// Marks a task as done; true where it was not yet.
-    pub(super) fn finish(&mut self, task: TaskId) -> bool {
-        let Some(slot) = self.get_mut(task) else { return false };
-        if slot.state == State::Done {
-            return false;
+    /// Marks a task as done where it was not yet and `may` agrees; returns what was known of it.
+    #[inline]
+    pub(super) fn finish_if(&mut self, task: TaskId, may: impl FnOnce(&Slot) -> bool) -> Option<Slot> {
+        if task.0 < self.first * BLOCK as u64 {
+            return None;
         }
+        let (index, offset) = self.locate(task);
+        let place = self.blocks.get_mut(index)?;
+        let block = place.as_mut()?;
+        let slot = block.slots.get_mut(offset)?;
+        if slot.state == State::Done || !may(slot) {
+            return None;
+        }
+        let known = *slot;
         slot.state = State::Done;
         self.unfinished -= 1;
-        let (index, _) = self.locate(task);
-        if let Some(place) = self.blocks.get_mut(index)
-            && let Some(block) = place
-        {
-            block.finished += 1;
-            if block.finished == BLOCK {
-                *place = None;
-            }
+        block.finished += 1;
+        if block.finished == BLOCK {
+            *place = None;
         }
-        self.advance();
-        true
+        if task.0 == self.oldest {
+            self.advance();
+        }
+        Some(known)
     }
 
     /// Moves `oldest` over what is done, and drops the blocks in front of it.
@@ -169,14 +185,14 @@ mod tests {
             slots.push(Slot::new(0, 0));
         }
         for task in 1..100_000 {
-            assert!(slots.finish(TaskId(task)));
+            assert!(slots.finish_if(TaskId(task), |_| true).is_some());
         }
         assert_eq!(slots.unfinished(), 1);
         assert_eq!(slots.oldest(), TaskId(0));
         assert_eq!(slots.span(), 100_000);
         let kept: usize = slots.blocks.iter().flatten().map(|block| block.slots.len()).sum();
         assert!(kept <= 2 * BLOCK, "{kept} slots kept");
-        assert!(slots.finish(TaskId(0)));
+        assert!(slots.finish_if(TaskId(0), |_| true).is_some());
         assert_eq!(slots.oldest(), TaskId(100_000));
     }
 
@@ -184,9 +200,10 @@ mod tests {
     fn a_task_is_finished_once() {
         let mut slots = Slots::default();
         let task = slots.push(Slot::new(0, 0));
-        assert!(slots.finish(task));
-        assert!(!slots.finish(task));
-        assert!(!slots.finish(TaskId(7)));
+        assert!(slots.finish_if(task, |_| false).is_none());
+        assert!(slots.finish_if(task, |_| true).is_some());
+        assert!(slots.finish_if(task, |_| true).is_none());
+        assert!(slots.finish_if(TaskId(7), |_| true).is_none());
         assert_eq!(slots.push(Slot::new(0, 0)), TaskId(1));
     }
 }
