@@ -127,7 +127,7 @@ impl<'a> Driver<'a> {
             work,
             program: options.worker_program.clone().map_or(Program::Itself, Program::Path),
             queue: Queue::new(queue_config(options)),
-            ledger: Ledger::new(options.order),
+            ledger: Ledger::new(options.order, options.payloads_in_outcomes),
             links: (0..workers).map(|_| None).collect(),
             guard: options.guard.then(Guard::start).transpose()?,
             reports: vec![WorkerReport::default(); workers as usize],
@@ -290,10 +290,29 @@ impl<'a> Driver<'a> {
 
     fn put_incoming(&mut self) {
         let mut incoming = std::mem::take(&mut self.incoming);
-        let fits = |payload: &&[u8]| payload.len() <= MAX_PAYLOAD;
+        let too_long = incoming.payloads.lengths().position(|length| length > MAX_PAYLOAD);
+        if too_long.is_none() && incoming.done.is_empty() && incoming.large.is_empty() {
+            self.ledger.push_all(&incoming.payloads);
+            self.queue.put_all(incoming.payloads.lengths(), 0);
+        } else {
+            self.put_one_by_one(&mut incoming, too_long.unwrap_or(usize::MAX));
+        }
+        let too_long = too_long.and_then(|place| incoming.payloads.get(place)).map(<[u8]>::len);
+        self.incoming = incoming;
+        if let Some(length) = too_long {
+            let task = self.queue.counts().planned;
+            let why = format!("task {task} has an input of {length} bytes, and {MAX_PAYLOAD} are allowed");
+            return self.fail_planning(why);
+        }
+        self.tell_planning();
+        self.handle(Event::Tick);
+    }
+
+    /// The first `count` tasks, some of which are done or have their payloads elsewhere.
+    fn put_one_by_one(&mut self, incoming: &mut Incoming, count: usize) {
         let mut done = incoming.done.iter().peekable();
         let mut large = incoming.large.drain(..).peekable();
-        for (place, payload) in incoming.payloads.iter().take_while(fits).enumerate() {
+        for (place, payload) in incoming.payloads.iter().take(count).enumerate() {
             let cost = match large.next_if(|(at, _)| *at == place) {
                 None => {
                     self.ledger.push(payload);
@@ -311,16 +330,6 @@ impl<'a> Driver<'a> {
                 Some(outcome) => self.restore(&outcome),
             }
         }
-        drop((done, large));
-        let too_long = incoming.payloads.iter().find(|payload| !fits(payload)).map(<[u8]>::len);
-        self.incoming = incoming;
-        if let Some(length) = too_long {
-            let task = self.queue.counts().planned;
-            let why = format!("task {task} has an input of {length} bytes, and {MAX_PAYLOAD} are allowed");
-            return self.fail_planning(why);
-        }
-        self.tell_planning();
-        self.handle(Event::Tick);
     }
 
     fn tell_planning(&mut self) {

@@ -1,6 +1,5 @@
 //! What workers say: read without waiting, believed in nothing.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use protocol::{Filled, FromWorker, Hello, MAX_VALUE, OutcomeResult, Outcomes, TaskId};
@@ -23,15 +22,19 @@ pub(super) struct Details {
 #[derive(Debug)]
 enum Body {
     /// A value or a sentence, by its place in the frame.
-    Here(Range<usize>),
+    Here { start: u32, length: u32 },
     /// A value that came before, in pieces.
-    Chunked(Vec<u8>),
+    #[expect(clippy::box_collection, reason = "it is rare, and there is one of these for each tiny task")]
+    Chunked(Box<Vec<u8>>),
 }
 
 impl Details {
     fn bytes<'a>(&'a self, frame: &'a [u8]) -> &'a [u8] {
         match &self.body {
-            Body::Here(range) => frame.get(range.clone()).unwrap_or_default(),
+            Body::Here { start, length } => {
+                let rest = frame.get(*start as usize..).unwrap_or_default();
+                rest.get(..*length as usize).unwrap_or_default()
+            }
             Body::Chunked(value) => value,
         }
     }
@@ -224,7 +227,7 @@ fn parse(
             OutcomeResult::Ok(value) => (Verdict::Ok, here(frame, value)),
             OutcomeResult::Chunked(length) => {
                 let value = take_chunks(link, outcome.task, outcome.attempt, length)?;
-                (Verdict::Ok, Body::Chunked(value))
+                (Verdict::Ok, Body::Chunked(Box::new(value)))
             }
             OutcomeResult::Error(text) => (Verdict::Failed(Reason::Error), here(frame, text.as_bytes())),
             OutcomeResult::Memory(text) => (Verdict::Failed(Reason::Memory), here(frame, text.as_bytes())),
@@ -238,8 +241,9 @@ fn parse(
 
 /// Where in the frame a part of it lies.
 fn here(frame: &[u8], part: &[u8]) -> Body {
-    let start = (part.as_ptr() as usize).wrapping_sub(frame.as_ptr() as usize);
-    Body::Here(start..start.saturating_add(part.len()))
+    // A frame is far shorter than 4 GiB.
+    let start = (part.as_ptr() as usize).wrapping_sub(frame.as_ptr() as usize) as u32;
+    Body::Here { start, length: part.len() as u32 }
 }
 
 fn keep_chunk(link: &mut Link, task: TaskId, attempt: u32, bytes: &[u8]) -> Result<(), String> {

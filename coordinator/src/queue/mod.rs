@@ -217,6 +217,19 @@ impl Queue {
         task
     }
 
+    /// Adds a task for each of these payload lengths; as [`put`](Self::put) for each of them.
+    pub fn put_all(&mut self, lengths: impl Iterator<Item = usize>, priority: i32) {
+        let first = self.slots.next();
+        for bytes in lengths {
+            let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+            self.slots.push(Slot::new(bytes, priority));
+            self.held_bytes += bytes as usize;
+        }
+        let last = self.slots.next();
+        self.counts.planned += last.0 - first.0;
+        self.ready.push_back_all(priority, first, last);
+    }
+
     /// Adds a task that an earlier run has done: it takes an id and nothing else.
     pub fn skip(&mut self) -> TaskId {
         let task = self.slots.push(Slot::new(0, 0));
