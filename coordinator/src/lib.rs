@@ -7,6 +7,7 @@ pub mod output;
 pub mod pool;
 pub mod queue;
 pub mod run;
+pub mod show;
 pub mod signals;
 pub mod store;
 pub mod summary;

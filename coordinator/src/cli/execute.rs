@@ -11,8 +11,9 @@ use super::logging::Verbosity;
 use super::request::{ReportSettings, RunRequest};
 use super::stored::unless_default;
 use crate::output::{Format, OutputError};
-use crate::pool::{Control, End};
+use crate::pool::{Control, End, Observer};
 use crate::run::{self, Keep, RunReport};
+use crate::show::{Progress, ProgressSettings, Stderr};
 use crate::signals::Signals;
 
 /// Runs the job to its end without keeping it, writes results and summary, and says how the command ends.
@@ -33,14 +34,25 @@ pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Ex
     let _ = nix::sys::prctl::set_child_subreaper(true);
     let (control, controlled) = Control::new()?;
     signals.forward(control.clone())?;
-    let RunRequest { job, pool, results, report, verbosity, .. } = request;
+    let RunRequest { job, presenter, pool, results, report, progress, verbosity, .. } = request;
     let on_screen = results.screen.is_some_and(|screen| screen.format == Format::Text);
     let resume = match &keep {
         Keep::Nowhere(_) => None,
         Keep::New(store, _) | Keep::Again(store, _) => Some(unless_default(store)),
     };
+    let progress = Progress::start(ProgressSettings {
+        mode: progress,
+        quiet: verbosity == Verbosity::Quiet,
+        colour: report.colour,
+        job: job.name.clone(),
+        total: job.plan.total,
+        presenter,
+    })?;
+    let mut observers: Vec<Box<dyn Observer>> = progress.iter().map(Progress::observer).collect();
     let run = run::Run { name: job.name, kind: job.kind, plan: job.plan, options: pool, results, keep };
-    let done = run::run(run, &control, &controlled)?;
+    let done = run::run(run, &control, &controlled, &mut observers)?;
+    // What comes now is the last word.
+    drop(progress);
     let resume = match resume.filter(|_| done.is_resumable()) {
         None => String::new(),
         Some(store) => {
@@ -121,5 +133,5 @@ fn left_over(unfinished: u64) -> String {
 
 /// Nobody listens on a closed standard error, and that is no reason to fail.
 fn tell(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    let _ = Stderr.write_all(text.as_bytes());
 }

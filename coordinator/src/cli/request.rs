@@ -15,6 +15,7 @@ use crate::output::{
     check_target, write_summary_json,
 };
 use crate::pool::{Order, PoolOptions};
+use crate::show::ProgressMode;
 use crate::summary::Summary;
 
 /// What `run` was asked for.
@@ -31,6 +32,8 @@ pub struct RunRequest {
     pub results: ResultSettings,
     /// Where the summary goes.
     pub report: ReportSettings,
+    /// What is shown while it runs.
+    pub progress: ProgressMode,
     /// How much is told.
     pub verbosity: Verbosity,
 }
@@ -110,7 +113,8 @@ impl RunRequest {
         let priority = run.priority.unwrap_or(0);
         let presenter = job.presenter()?;
         job.run = run;
-        Ok(Self { job, presenter, pool, priority, results, report, verbosity })
+        let progress = args.show.progress();
+        Ok(Self { job, presenter, pool, priority, results, report, progress, verbosity })
     }
 }
 

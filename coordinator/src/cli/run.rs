@@ -10,6 +10,7 @@ use super::exit::Exit;
 use super::flags::{FailureArgs, JobArgs, LimitArgs, WorkerArgs, settings};
 use super::logging::Verbosity;
 use super::request::RunRequest;
+use super::shown::ShowArgs;
 use super::stored::{KeepArgs, keep_new};
 use super::{check, execute};
 use crate::job::{Kinds, RunSettings};
@@ -46,6 +47,9 @@ pub(super) struct RunArgs {
 
     #[command(flatten)]
     pub(super) output: OutputArgs,
+
+    #[command(flatten)]
+    pub(super) show: ShowArgs,
 
     #[command(flatten)]
     pub(super) keep: KeepArgs,
@@ -90,6 +94,7 @@ impl RunArgs {
             limits: LimitArgs::default(),
             failures: FailureArgs::default(),
             output: OutputArgs::default(),
+            show: ShowArgs::default(),
             keep: KeepArgs::default(),
         }
     }

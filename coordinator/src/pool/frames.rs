@@ -37,6 +37,15 @@ impl Details {
     }
 }
 
+/// A frame of outcomes.
+struct Said<'a> {
+    frame: &'a [u8],
+    reports: &'a [Report],
+    details: &'a [Details],
+    /// How long the worker was busy with each of them, on average.
+    each: Duration,
+}
+
 impl Driver<'_> {
     /// Reads what has come, at most one bounded helping: others wait too.
     pub(super) fn read_frames(&mut self, worker: WorkerId) {
@@ -144,8 +153,10 @@ impl Driver<'_> {
             }
             let mut commands = std::mem::take(&mut self.commands);
             self.queue.handle(self.now(), Event::Outcomes { worker, busy, reports: &reports }, &mut commands);
+            let each = busy / u32::try_from(reports.len().max(1)).unwrap_or(u32::MAX);
+            let said = Said { frame, reports: &reports, details: &details, each };
             for command in commands.drain(..) {
-                self.settle(link, frame, &reports, &details, command);
+                self.settle(link, &said, command);
             }
             self.commands = commands;
         }
@@ -155,20 +166,15 @@ impl Driver<'_> {
     }
 
     /// Carries out a command that speaks of this frame's reports; another is left for later.
-    fn settle(
-        &mut self,
-        link: &Link,
-        frame: &[u8],
-        reports: &[Report],
-        details: &[Details],
-        command: Command,
-    ) {
+    fn settle(&mut self, link: &Link, said: &Said<'_>, command: Command) {
+        let Said { frame, reports, details, each } = *said;
         match command {
             Command::Accept { reports: accepted } => {
                 if let (Some(reports), Some(details)) =
                     (reports.get(accepted.clone()), details.get(accepted.clone()))
                 {
-                    let tasks = Done::new(reports, details);
+                    let count = u32::try_from(accepted.len()).unwrap_or(u32::MAX);
+                    let tasks = Done::new(reports, details, each.saturating_mul(count));
                     self.tell(&PoolEvent::Done { worker: link.worker, tasks });
                 }
                 let both = reports.iter().zip(details).take(accepted.end).skip(accepted.start);

@@ -11,6 +11,7 @@ mod control;
 mod death;
 mod driver;
 mod frames;
+mod holdup;
 mod ledger;
 mod lines;
 mod link;
@@ -23,7 +24,8 @@ mod source;
 use std::io;
 
 pub use control::{Control, Controlled, Request, Waker};
-pub use observe::{Done, Observer, PoolEvent};
+pub use holdup::Spent;
+pub use observe::{Done, Limit, Observer, PoolEvent, RunningTask};
 pub use options::{BatchSize, Limits, Order, PoolOptions};
 pub use report::{End, PoolReport, WorkerReport};
 pub use sink::{Offer, OutcomeWriter, Sink, Writer};

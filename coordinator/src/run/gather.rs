@@ -12,6 +12,7 @@ use crate::outcome::{AttemptRecord, Failure, Outcome, OutcomeBatch, Reason};
 use crate::output::{FailureTally, OutputError, ResultSettings, Results};
 use crate::pool::OutcomeWriter;
 use crate::queue::WorkerId;
+use crate::show::Stdout;
 
 /// Where outcomes go.
 pub(super) struct Gather {
@@ -47,7 +48,7 @@ impl Gather {
     ) -> Result<Self, OutputError> {
         let saw_bad_value = Arc::new(AtomicBool::new(false));
         let checked = Checked { presenter, saw_bad_value: saw_bad_value.clone() };
-        let results = Results::open(settings, Box::new(checked))?;
+        let results = Results::open_with(settings, Box::new(checked), Box::new(Stdout::new()))?;
         Ok(Self {
             results,
             failures: FailureTally::default(),

@@ -17,7 +17,9 @@ use self::keep::Kept;
 pub use self::keep::{Keep, now, unstored_id, was_completing};
 use self::record::Recorder;
 use crate::output::{FailureTally, ResultSettings};
-use crate::pool::{Control, Controlled, End, Planner, PoolOptions, PoolReport, Work, WorkerReport, Writer};
+use crate::pool::{
+    Control, Controlled, End, Observer, Planner, PoolOptions, PoolReport, Work, WorkerReport, Writer,
+};
 use crate::queue::WorkerId;
 use crate::store::{RunEnd, RunId};
 use crate::summary::{Summary, TaskCounts, WorkerSummary};
@@ -68,11 +70,16 @@ impl RunReport {
     }
 }
 
-/// Runs a job to its end, or until it is stopped through `control`.
+/// Runs a job to its end, or until it is stopped through `control`; `observer` is told what happens in the pool.
 ///
 /// # Errors
 /// It could not begin: an output or the store can't be written, the system is out of files or threads.
-pub fn run(run: Run, control: &Control, controlled: &Controlled) -> anyhow::Result<RunReport> {
+pub fn run(
+    run: Run,
+    control: &Control,
+    controlled: &Controlled,
+    observer: &mut dyn Observer,
+) -> anyhow::Result<RunReport> {
     let started = monotonic_nanos();
     let Run { name, kind, plan, mut options, results, keep } = run;
     check_setup(&plan)?;
@@ -84,7 +91,7 @@ pub fn run(run: Run, control: &Control, controlled: &Controlled) -> anyhow::Resu
     let work = Work { kind: kind.name().to_owned(), setup: plan.setup };
     let mut source = Planner::spawn(plan.tasks, earlier, control.waker())?;
     let mut sink = Writer::spawn(sink, control.waker())?;
-    let pool = crate::pool::run(&options, &work, controlled, &mut source, &mut sink, &mut ())?;
+    let pool = crate::pool::run(&options, &work, controlled, &mut source, &mut sink, observer)?;
     let (gather, written) = sink.finish()?;
     let wall = Duration::from_nanos(monotonic_nanos().saturating_sub(started));
     let summary = summarise(&id, name, kind.name(), &pool, wall);

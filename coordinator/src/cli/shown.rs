@@ -1,0 +1,39 @@
+//! The flags that say what is shown of a run while it goes, and kept of how it went.
+
+use clap::{Args, ValueEnum};
+
+use crate::show::ProgressMode;
+
+/// What is shown of a run.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Messages")]
+pub(super) struct ShowArgs {
+    /// Show how the run goes
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
+    progress: When,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum When {
+    /// A bar on a terminal, elsewhere a line every 10 s; nothing with -q
+    #[default]
+    Auto,
+    /// The same from the first moment, elsewhere a line every second
+    Always,
+    /// Never
+    Never,
+    /// On a terminal also a line for each worker: its task, and for how long
+    Full,
+}
+
+impl ShowArgs {
+    /// When progress is shown.
+    pub(super) fn progress(&self) -> ProgressMode {
+        match self.progress {
+            When::Auto => ProgressMode::Auto,
+            When::Always => ProgressMode::Always,
+            When::Never => ProgressMode::Never,
+            When::Full => ProgressMode::Full,
+        }
+    }
+}
