@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::path::Path;
 
 use nix::sys::signal::Signal;
 
 use super::exit::Exit;
-use super::line::resume_command;
+use super::line::again_command;
 use super::logging::Verbosity;
 use super::request::{ReportSettings, RunRequest};
 use super::stored::unless_default;
@@ -36,7 +37,7 @@ pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Ex
     signals.forward(control.clone())?;
     let RunRequest { job, presenter, pool, results, report, progress, verbosity, .. } = request;
     let on_screen = results.screen.is_some_and(|screen| screen.format == Format::Text);
-    let resume = match &keep {
+    let stored = match &keep {
         Keep::Nowhere(_) => None,
         Keep::New(store, _) | Keep::Again(store, _) => Some(unless_default(store)),
     };
@@ -53,14 +54,24 @@ pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Ex
     let done = run::run(run, &control, &controlled, &mut observers)?;
     // What comes now is the last word.
     drop(progress);
-    let resume = match resume.filter(|_| done.is_resumable()) {
-        None => String::new(),
-        Some(store) => {
-            let command = resume_command(&done.run_id, store.as_deref());
-            format!("go on with: {command}\n")
-        }
-    };
-    conclude(done, &report, on_screen, verbosity, signals.received(), &resume)
+    let next = stored.map(|store| what_next(&done, store.as_deref())).unwrap_or_default();
+    conclude(done, &report, on_screen, verbosity, signals.received(), &next)
+}
+
+/// The commands that may come next for a run that is stored, to be pasted as they are.
+fn what_next(done: &RunReport, store: Option<&Path>) -> String {
+    let command = |what| again_command(what, &done.run_id, store);
+    if done.is_resumable() {
+        return format!("go on with: {}\n", command("resume"));
+    }
+    if done.summary.tasks.failed == 0 {
+        return String::new();
+    }
+    format!(
+        "every failure with its history: {}\ntry the failed tasks again: {}\n",
+        command("runs show"),
+        command("retry")
+    )
 }
 
 /// Tells how the run ended.
@@ -70,7 +81,7 @@ fn conclude(
     on_screen: bool,
     verbosity: Verbosity,
     signal: Option<Signal>,
-    resume: &str,
+    next: &str,
 ) -> anyhow::Result<Exit> {
     if verbosity >= Verbosity::Verbose {
         tell(&done.explanation.iter().fold(String::new(), |text, line| text + line + "\n"));
@@ -80,7 +91,7 @@ fn conclude(
     let exit = report.write(&done.summary, &done.failures, result)?;
     if let Some(trouble) = done.trouble {
         if Exit::of(&trouble) != Exit::Ok {
-            tell(resume);
+            tell(next);
         }
         return Err(trouble);
     }
@@ -116,9 +127,9 @@ fn conclude(
     for path in &done.partial {
         let _ = writeln!(text, "the results so far are in {}", path.display());
     }
-    text.push_str(resume);
-    // Errors are told even where nothing else is.
-    if exit != Exit::Ok || verbosity > Verbosity::Quiet {
+    // What went wrong with the run is told even where nothing else is; failed tasks stand in the results.
+    if verbosity > Verbosity::Quiet || done.end != End::Done {
+        text.push_str(next);
         tell(&text);
     }
     Ok(exit)

@@ -7,6 +7,7 @@ mod atomic;
 mod csv;
 mod destination;
 mod escape;
+mod held_back;
 mod human;
 mod jsonl;
 mod results;

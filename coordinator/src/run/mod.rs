@@ -12,17 +12,18 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use protocol::{MAX_SETUP, monotonic_nanos};
 
-use self::gather::Gather;
+use self::gather::{Effort, Gather};
 use self::keep::Kept;
 pub use self::keep::{Keep, now, unstored_id, was_completing};
 use self::record::Recorder;
 use crate::output::{FailureTally, ResultSettings};
 use crate::pool::{
-    Control, Controlled, End, Observer, Planner, PoolOptions, PoolReport, Work, WorkerReport, Writer,
+    Control, Controlled, End, Limit, Observer, Planner, PoolOptions, PoolReport, Spent, Work, WorkerReport,
+    Writer,
 };
 use crate::queue::WorkerId;
 use crate::store::{RunEnd, RunId};
-use crate::summary::{Summary, TaskCounts, WorkerSummary};
+use crate::summary::{Summary, TaskCounts, TimeSummary, WorkerSummary};
 
 /// What to run, and where its results go.
 pub struct Run {
@@ -94,7 +95,8 @@ pub fn run(
     let pool = crate::pool::run(&options, &work, controlled, &mut source, &mut sink, observer)?;
     let (gather, written) = sink.finish()?;
     let wall = Duration::from_nanos(monotonic_nanos().saturating_sub(started));
-    let summary = summarise(&id, name, kind.name(), &pool, wall);
+    let mut summary = summarise(&id, name, kind.name(), &pool, wall);
+    summary.time = time_spent(&pool.spent, gather.effort());
     Ok(conclude(id, gather, written, summary, pool))
 }
 
@@ -195,6 +197,20 @@ fn summarise(id: &RunId, job: String, kind: &str, pool: &PoolReport, wall: Durat
         result: None,
         per_worker: (0..).zip(&pool.workers).map(worker).collect(),
         interrupted: pool.end == End::Stopped,
+        time: TimeSummary::default(),
+    }
+}
+
+fn time_spent(spent: &Spent, effort: Effort) -> TimeSummary {
+    let on = |limit| spent.on(limit).as_secs_f64();
+    TimeSummary {
+        starting: on(Limit::Starting),
+        planning: on(Limit::Planning),
+        tasks: on(Limit::Tasks),
+        output: on(Limit::Output),
+        ending: on(Limit::Ending),
+        writing: effort.writing.as_secs_f64(),
+        storing: effort.storing.as_secs_f64(),
     }
 }
 
