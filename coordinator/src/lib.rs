@@ -14,3 +14,4 @@ pub mod summary;
 pub mod supervisor;
 #[cfg(test)]
 mod testing;
+pub mod timeline;

@@ -11,11 +11,12 @@ use super::line::again_command;
 use super::logging::Verbosity;
 use super::request::{ReportSettings, RunRequest};
 use super::stored::unless_default;
-use crate::output::{Format, OutputError};
+use crate::output::{Format, OutputError, count};
 use crate::pool::{Control, End, Observer};
 use crate::run::{self, Keep, RunReport};
 use crate::show::{Progress, ProgressSettings, Stderr};
 use crate::signals::Signals;
+use crate::timeline::{TraceEnd, TraceFile};
 
 /// Runs the job to its end without keeping it, writes results and summary, and says how the command ends.
 ///
@@ -35,7 +36,7 @@ pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Ex
     let _ = nix::sys::prctl::set_child_subreaper(true);
     let (control, controlled) = Control::new()?;
     signals.forward(control.clone())?;
-    let RunRequest { job, presenter, pool, results, report, progress, verbosity, .. } = request;
+    let RunRequest { job, presenter, pool, results, report, progress, trace, verbosity, .. } = request;
     let on_screen = results.screen.is_some_and(|screen| screen.format == Format::Text);
     let stored = match &keep {
         Keep::Nowhere(_) => None,
@@ -50,12 +51,35 @@ pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Ex
         presenter,
     })?;
     let mut observers: Vec<Box<dyn Observer>> = progress.iter().map(Progress::observer).collect();
+    let trace = trace.map(|path| TraceFile::start(&path, &job.name)).transpose()?;
+    let trace = trace.map(|(file, observer)| {
+        observers.push(observer);
+        file
+    });
     let run = run::Run { name: job.name, kind: job.kind, plan: job.plan, options: pool, results, keep };
-    let done = run::run(run, &control, &controlled, &mut observers)?;
+    let done = run::run(run, &control, &controlled, &mut observers);
     // What comes now is the last word.
-    drop(progress);
+    drop((observers, progress));
+    let traced = trace.map(TraceFile::finish).transpose();
+    let done = done?;
     let next = stored.map(|store| what_next(&done, store.as_deref())).unwrap_or_default();
-    conclude(done, &report, on_screen, verbosity, signals.received(), &next)
+    let exit = conclude(done, &report, on_screen, verbosity, signals.received(), &next)?;
+    // A trace that is missing is told last, and does not hide how the run went.
+    tell_trace(traced?, verbosity);
+    Ok(exit)
+}
+
+fn tell_trace(traced: Option<TraceEnd>, verbosity: Verbosity) {
+    let Some(TraceEnd { tasks, recorded, lost }) = traced else { return };
+    if verbosity > Verbosity::Quiet && recorded < tasks {
+        let (tasks, recorded) = (count(tasks), count(recorded));
+        tell(&format!(
+            "the trace has {recorded} of {tasks} tasks: the first ones, and fewer and fewer later\n"
+        ));
+    }
+    if verbosity > Verbosity::Quiet && lost > 0 {
+        tell(&format!("the trace lacks {} events that came too fast to be written\n", count(lost)));
+    }
 }
 
 /// The commands that may come next for a run that is stored, to be pasted as they are.

@@ -131,10 +131,11 @@ fn go_on(
     let mut over = settings(&args.workers, &args.limits, &args.failures);
     // Typed here, used there.
     over.worker_program = over.worker_program.map(std::path::absolute).transpose()?;
+    let show = args.show.clone().absolute()?;
     line.enter()?;
     let mut began = line.run_args()?;
     // What is shown is this session's affair.
-    began.show = args.show.clone();
+    began.show = show;
     let mut source = began.job.source();
     // What there is of the run's outputs is its own.
     source.plan.force = true;

@@ -24,6 +24,8 @@ Examples:
   coordinator run jobs/primes.toml --output out.csv    into a file that appears when it is complete
   coordinator run jobs/primes.toml --set input.numbers='[7, 8]'
   coordinator run jobs/primes.toml --store none        keep nothing of it: it can't be resumed
+  coordinator run jobs/primes.toml --progress full     what each worker is at, meanwhile
+  coordinator run jobs/primes.toml --trace run.json    a timeline for ui.perfetto.dev
   coordinator run jobs/primes.toml --dry-run           what it would do";
 
 /// The flags of `run`.

@@ -1,5 +1,7 @@
 //! The flags that say what is shown of a run while it goes, and kept of how it went.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 use crate::show::ProgressMode;
@@ -11,6 +13,10 @@ pub(super) struct ShowArgs {
     /// Show how the run goes
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
     progress: When,
+
+    /// Write a timeline of every worker to this file, for ui.perfetto.dev; an earlier one is replaced
+    #[arg(long, value_name = "PATH")]
+    pub(super) trace: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -27,6 +33,15 @@ enum When {
 }
 
 impl ShowArgs {
+    /// The same, with paths that mean the same in another directory.
+    ///
+    /// # Errors
+    /// The current directory is gone.
+    pub(super) fn absolute(mut self) -> std::io::Result<Self> {
+        self.trace = self.trace.map(std::path::absolute).transpose()?;
+        Ok(self)
+    }
+
     /// When progress is shown.
     pub(super) fn progress(&self) -> ProgressMode {
         match self.progress {

@@ -15,7 +15,7 @@ use crate::queue::{Command, Event, Report, Verdict, WorkerId};
 
 /// What stands in a frame about a task, beside what the queue needs to know.
 #[derive(Debug)]
-pub(super) struct Details {
+pub(crate) struct Details {
     pub(super) micros: u64,
     body: Body,
 }
@@ -29,6 +29,11 @@ enum Body {
 }
 
 impl Details {
+    #[cfg(test)]
+    pub(super) fn empty(micros: u64) -> Self {
+        Self { micros, body: Body::Here(0..0) }
+    }
+
     fn bytes<'a>(&'a self, frame: &'a [u8]) -> &'a [u8] {
         match &self.body {
             Body::Here(range) => frame.get(range.clone()).unwrap_or_default(),

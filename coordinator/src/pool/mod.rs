@@ -31,6 +31,12 @@ pub use report::{End, PoolReport, WorkerReport};
 pub use sink::{Offer, OutcomeWriter, Sink, Writer};
 pub use source::{Earlier, Incoming, Planner, Source, Supply};
 
+/// Outcomes made up, for tests of those who look.
+#[cfg(test)]
+pub(crate) mod testing {
+    pub(crate) use super::observe::testing::{done, tasks};
+}
+
 /// What all workers of a run do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Work {

@@ -211,3 +211,19 @@ impl<'a> Done<'a> {
             .map(move |(report, details)| (report.task, report.attempt, took(details)))
     }
 }
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+    use crate::queue::Verdict;
+
+    /// A task that ended well and took so many microseconds.
+    pub(crate) fn done(task: TaskId, micros: u64) -> (Report, Details) {
+        (Report { task, attempt: 1, verdict: Verdict::Ok }, Details::empty(micros))
+    }
+
+    /// Such tasks, reported together.
+    pub(crate) fn tasks<'a>(reports: &'a [Report], details: &'a [Details], busy: Duration) -> Done<'a> {
+        Done::new(reports, details, busy)
+    }
+}
