@@ -74,10 +74,10 @@ fn unknown(why: &dyn std::fmt::Display) -> UsageError {
     UsageError(format!("how the run was started makes no sense to this version: {why}"))
 }
 
-/// The command that goes on with a run; `store` where it is not in the default one.
-pub(super) fn resume_command(run: &RunId, store: Option<&Path>) -> String {
+/// The command that does `what` (`resume`, `retry`) with a run; `store` where it is not in the default one.
+pub(super) fn again_command(what: &str, run: &RunId, store: Option<&Path>) -> String {
     let program = env::args_os().next().unwrap_or_else(|| "coordinator".into());
-    let mut line = format!("{} resume {run}", quoted(&program));
+    let mut line = format!("{} {what} {run}", quoted(&program));
     if let Some(store) = store {
         line.push_str(" --store ");
         line.push_str(&quoted(store.as_os_str()));

@@ -13,6 +13,7 @@ mod request;
 mod resume;
 mod run;
 mod runs;
+mod shown;
 mod stored;
 #[cfg(test)]
 mod tests;

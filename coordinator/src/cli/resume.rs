@@ -12,6 +12,7 @@ use super::line::CommandLine;
 use super::logging::Verbosity;
 use super::request::RunRequest;
 use super::run::RunArgs;
+use super::shown::ShowArgs;
 use super::stored::{self, StoreArgs};
 use crate::job::{self, Kinds};
 use crate::run::{Keep, now, was_completing};
@@ -69,6 +70,9 @@ struct AgainArgs {
 
     #[command(flatten)]
     failures: FailureArgs,
+
+    #[command(flatten)]
+    show: ShowArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -127,8 +131,11 @@ fn go_on(
     let mut over = settings(&args.workers, &args.limits, &args.failures);
     // Typed here, used there.
     over.worker_program = over.worker_program.map(std::path::absolute).transpose()?;
+    let show = args.show.clone().absolute()?;
     line.enter()?;
     let mut began = line.run_args()?;
+    // What is shown is this session's affair.
+    began.show = show;
     let mut source = began.job.source();
     // What there is of the run's outputs is its own.
     source.plan.force = true;

@@ -10,6 +10,7 @@ use super::exit::Exit;
 use super::flags::{FailureArgs, JobArgs, LimitArgs, WorkerArgs, settings};
 use super::logging::Verbosity;
 use super::request::RunRequest;
+use super::shown::ShowArgs;
 use super::stored::{KeepArgs, keep_new};
 use super::{check, execute};
 use crate::job::{Kinds, RunSettings};
@@ -23,6 +24,8 @@ Examples:
   coordinator run jobs/primes.toml --output out.csv    into a file that appears when it is complete
   coordinator run jobs/primes.toml --set input.numbers='[7, 8]'
   coordinator run jobs/primes.toml --store none        keep nothing of it: it can't be resumed
+  coordinator run jobs/primes.toml --progress full     what each worker is at, meanwhile
+  coordinator run jobs/primes.toml --trace run.json    a timeline for ui.perfetto.dev
   coordinator run jobs/primes.toml --dry-run           what it would do";
 
 /// The flags of `run`.
@@ -46,6 +49,9 @@ pub(super) struct RunArgs {
 
     #[command(flatten)]
     pub(super) output: OutputArgs,
+
+    #[command(flatten)]
+    pub(super) show: ShowArgs,
 
     #[command(flatten)]
     pub(super) keep: KeepArgs,
@@ -90,6 +96,7 @@ impl RunArgs {
             limits: LimitArgs::default(),
             failures: FailureArgs::default(),
             output: OutputArgs::default(),
+            show: ShowArgs::default(),
             keep: KeepArgs::default(),
         }
     }

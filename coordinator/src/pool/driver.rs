@@ -15,11 +15,13 @@ use protocol::{MAX_MESSAGE, MAX_PAYLOAD, TaskId, monotonic_nanos};
 
 use super::clock::Clock;
 use super::frames::Details;
+use super::holdup::{self, Holdup};
 use super::ledger::{Ledger, Meta};
 use super::link::Link;
 use super::report::{End, PoolReport, WorkerReport};
 use super::{
-    Controlled, Incoming, Observer, Offer, PoolEvent, PoolOptions, Request, Sink, Source, Supply, Work,
+    Controlled, Incoming, Observer, Offer, PoolEvent, PoolOptions, Request, RunningTask, Sink, Source,
+    Supply, Work,
 };
 use crate::outcome::{AttemptRecord, Outcome, OutcomeBatch};
 use crate::queue::{Command, Event, Queue, QueueConfig, Report, Time, WorkerId};
@@ -107,6 +109,10 @@ pub(super) struct Driver<'a> {
     pub(super) frame_details: Vec<Details>,
     pub(super) print_buffer: Vec<u8>,
     sample_at: Option<Time>,
+    /// When the observer is to hear next what the workers are running.
+    look_at: Option<Time>,
+    look_every: Duration,
+    holdup: Holdup,
 }
 
 impl<'a> Driver<'a> {
@@ -122,6 +128,7 @@ impl<'a> Driver<'a> {
         let event = EpollEvent::new(EpollFlags::EPOLLIN, Token::Wake.pack());
         epoll.add(controlled.waker().fd(), event)?;
         let workers = options.workers.get();
+        let look_every = observer.look_every();
         Ok(Self {
             options,
             work,
@@ -152,6 +159,9 @@ impl<'a> Driver<'a> {
             frame_details: Vec::new(),
             print_buffer: Vec::new(),
             sample_at: options.max_memory_growth.map(|_| Time(0)),
+            look_at: look_every.map(|_| Time(0)),
+            look_every: look_every.unwrap_or_default(),
+            holdup: Holdup::new(Time(monotonic_nanos())),
         })
     }
 
@@ -165,6 +175,7 @@ impl<'a> Driver<'a> {
             if self.queue.is_joined() && self.outbox.is_empty() {
                 return Ok(self.report());
             }
+            self.note_limit();
             let ready = match self.epoll.wait(&mut events, self.patience()) {
                 Ok(ready) => ready,
                 Err(Errno::EINTR) => 0,
@@ -221,8 +232,10 @@ impl<'a> Driver<'a> {
         self.links.iter().flatten().for_each(|link| link.process.suspend());
         // Everybody in this process stops here, this thread included.
         let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP);
-        self.clock.pause(start, monotonic_nanos());
+        let end = monotonic_nanos();
+        self.clock.pause(start, end);
         self.links.iter().flatten().for_each(|link| link.process.resume());
+        self.tell(&PoolEvent::Resumed { paused: Duration::from_nanos(end.saturating_sub(start)) });
     }
 
     /// What is due by time: the queue's deadlines, links that have ended, looks at memory.
@@ -241,6 +254,33 @@ impl<'a> Driver<'a> {
             self.sample_at = Some(now.after(SAMPLE));
             self.look_at_memory();
         }
+        if self.look_at.is_some_and(|at| at <= now) {
+            self.look_at = Some(now.after(self.look_every));
+            self.tell_running(now);
+        }
+    }
+
+    /// Tells the observer what every worker's status cell says.
+    fn tell_running(&mut self, now: Time) {
+        for worker in self.workers() {
+            let running = self.running(worker);
+            let task = running.map(|running| RunningTask {
+                task: running.task,
+                attempt: running.attempt,
+                since: running.since,
+                payload: self.ledger.payload(running.task),
+            });
+            self.observer.on_event(now, &PoolEvent::Running { worker, task });
+        }
+    }
+
+    /// Measures what the time of the run is spent on.
+    fn note_limit(&mut self) {
+        let limit = holdup::limit(self.queue.load(), self.planning, self.congested);
+        if self.holdup.limit() != limit {
+            self.holdup.change(limit, self.now());
+            self.tell(&PoolEvent::Limited(limit));
+        }
     }
 
     fn look_at_memory(&mut self) {
@@ -257,7 +297,8 @@ impl<'a> Driver<'a> {
     fn patience(&self) -> EpollTimeout {
         let lingering =
             self.links.iter().flatten().filter_map(|link| link.ended_at).map(|at| at.after(LINGER));
-        let deadlines = self.queue.next_deadline().into_iter().chain(lingering).chain(self.sample_at);
+        let deadlines =
+            self.queue.next_deadline().into_iter().chain(lingering).chain(self.sample_at).chain(self.look_at);
         let Some(deadline) = deadlines.min() else { return EpollTimeout::NONE };
         let wait = self.clock.until(monotonic_nanos(), deadline);
         // Rounded up: waking before a deadline would only mean to wait again.
@@ -447,6 +488,7 @@ impl<'a> Driver<'a> {
     }
 
     fn report(mut self) -> PoolReport {
+        let spent = self.holdup.spent(self.now());
         for (worker, report) in self.workers().zip(0..) {
             let incarnations = self.queue.incarnations(worker);
             if let Some(report) = self.reports.get_mut::<usize>(report) {
@@ -468,6 +510,7 @@ impl<'a> Driver<'a> {
             unfinished: self.queue.unfinished(),
             end: self.end.clone().or_else(too_many).unwrap_or(End::Done),
             workers: self.reports,
+            spent,
         }
     }
 }

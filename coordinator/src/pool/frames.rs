@@ -14,7 +14,7 @@ use crate::queue::{Command, Event, Report, Verdict, WorkerId};
 
 /// What stands in a frame about a task, beside what the queue needs to know.
 #[derive(Debug)]
-pub(super) struct Details {
+pub(crate) struct Details {
     pub(super) micros: u64,
     body: Body,
 }
@@ -29,6 +29,11 @@ enum Body {
 }
 
 impl Details {
+    #[cfg(test)]
+    pub(super) fn empty(micros: u64) -> Self {
+        Self { micros, body: Body::Here(0..0) }
+    }
+
     fn bytes<'a>(&'a self, frame: &'a [u8]) -> &'a [u8] {
         match &self.body {
             Body::Here { start, length } => {
@@ -38,6 +43,15 @@ impl Details {
             Body::Chunked(value) => value,
         }
     }
+}
+
+/// A frame of outcomes.
+struct Said<'a> {
+    frame: &'a [u8],
+    reports: &'a [Report],
+    details: &'a [Details],
+    /// How long the worker was busy with each of them, on average.
+    each: Duration,
 }
 
 impl Driver<'_> {
@@ -147,8 +161,10 @@ impl Driver<'_> {
             }
             let mut commands = std::mem::take(&mut self.commands);
             self.queue.handle(self.now(), Event::Outcomes { worker, busy, reports: &reports }, &mut commands);
+            let each = busy / u32::try_from(reports.len().max(1)).unwrap_or(u32::MAX);
+            let said = Said { frame, reports: &reports, details: &details, each };
             for command in commands.drain(..) {
-                self.settle(link, frame, &reports, &details, command);
+                self.settle(link, &said, command);
             }
             self.commands = commands;
         }
@@ -158,20 +174,15 @@ impl Driver<'_> {
     }
 
     /// Carries out a command that speaks of this frame's reports; another is left for later.
-    fn settle(
-        &mut self,
-        link: &Link,
-        frame: &[u8],
-        reports: &[Report],
-        details: &[Details],
-        command: Command,
-    ) {
+    fn settle(&mut self, link: &Link, said: &Said<'_>, command: Command) {
+        let Said { frame, reports, details, each } = *said;
         match command {
             Command::Accept { reports: accepted } => {
                 if let (Some(reports), Some(details)) =
                     (reports.get(accepted.clone()), details.get(accepted.clone()))
                 {
-                    let tasks = Done::new(reports, details);
+                    let count = u32::try_from(accepted.len()).unwrap_or(u32::MAX);
+                    let tasks = Done::new(reports, details, each.saturating_mul(count));
                     self.tell(&PoolEvent::Done { worker: link.worker, tasks });
                 }
                 let both = reports.iter().zip(details).take(accepted.end).skip(accepted.start);
