@@ -6,12 +6,17 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Parser as _;
+use jobs::ItemsFrom;
 use serde::{Deserialize, Serialize};
 
 use super::exit::UsageError;
 use super::run::RunArgs;
 use super::{Cli, Command};
 use crate::store::{RunId, path_text, text_path};
+
+/// Why a run with `--input -` is over when it is over.
+pub(super) const NOT_AGAIN: &str = "the run's items came from its standard input (--input -), which can't be had \
+    a second time; for a run that can go on, put them into a file and give --input FILE";
 
 /// The command line that began a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,14 +61,17 @@ impl CommandLine {
         })
     }
 
-    /// What it says.
+    /// What it says, for planning the same tasks again.
     ///
     /// # Errors
-    /// This version knows other flags.
+    /// This version knows other flags, or the items came from the standard input.
     pub(super) fn run_args(&self) -> Result<RunArgs, UsageError> {
         let arguments = self.arguments.iter().map(|text| text_path(text));
         match Cli::try_parse_from(arguments) {
-            Ok(Cli { command: Command::Run(args), .. }) => Ok(*args),
+            Ok(Cli { command: Command::Run(args), .. }) => match args.job.source().plan.items {
+                Some(ItemsFrom::Stdin) => Err(UsageError(NOT_AGAIN.into())),
+                _ => Ok(*args),
+            },
             Ok(_) => Err(unknown(&"it is not `run`")),
             Err(error) => Err(unknown(&error)),
         }
