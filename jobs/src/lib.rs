@@ -15,7 +15,7 @@ pub mod spec;
 mod testing;
 
 pub use kind::{
-    BadValue, Combine, Key, Kind, Plan, PlanError, PlanOptions, Presenter, Section, Setup, Tasks,
+    BadValue, Combine, Key, Kind, Outputs, Plan, PlanError, PlanOptions, Presenter, Section, Setup, Tasks,
 };
 
 /// All the kinds, in the order in which `kinds` lists them.

@@ -275,7 +275,7 @@ fn a_changed_job_is_refused_and_the_user_decides() {
 }
 
 #[test]
-fn a_changed_job_can_be_begun_anew() {
+fn a_changed_job_can_be_begun_anew_and_the_old_run_is_passed_over() {
     let place = Place::new();
     let job = slow_job(&place);
     let started = start_slowly(&place, &job, &[]);
@@ -286,6 +286,11 @@ fn a_changed_job_can_be_begun_anew() {
     assert_eq!(place.read("out.jsonl").lines().count(), 1);
     let runs = place.run(&["runs", "list", "--json"]).expect_code(0).json_lines();
     assert_eq!(runs[0]["parent"], "slow");
+    assert_eq!(runs[1]["replaced_by"], runs[0]["run_id"]);
+    let list = place.run(&["runs", "list"]).expect_code(0);
+    assert!(list.stdout.contains("interrupted, replaced by"), "{}", list.stdout);
+    let nothing = place.run(&["resume"]).expect_code(2);
+    assert!(nothing.stderr.contains("every run has finished"), "{}", nothing.stderr);
 }
 
 #[test]

@@ -37,7 +37,9 @@ pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Ex
     let on_screen = results.screen.is_some_and(|screen| screen.format == Format::Text);
     let resume = match &keep {
         Keep::Nowhere(_) => None,
-        Keep::New(store, _) | Keep::Again(store, _) => Some(unless_default(store)),
+        Keep::New(store, _) | Keep::Incremental(store, ..) | Keep::Again(store, _) => {
+            Some(unless_default(store))
+        }
     };
     let run = run::Run { name: job.name, kind: job.kind, plan: job.plan, options: pool, results, keep };
     let done = run::run(run, &control, &controlled)?;

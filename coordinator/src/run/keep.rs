@@ -2,6 +2,9 @@
 
 use std::time::SystemTime;
 
+use jobs::Outputs;
+
+use super::incremental::Carry;
 use super::record::{COMPLETING, Recorder};
 use super::restore::Restore;
 use crate::pool::Earlier;
@@ -13,6 +16,8 @@ pub enum Keep {
     Nowhere(RunId),
     /// In this store, as a new run.
     New(Store, Box<NewRun>),
+    /// In this store, as a new run that takes over what earlier ones have done.
+    Incremental(Store, Box<NewRun>, Box<Carry>),
     /// In this store, where it goes on.
     Again(Store, Box<ClaimedRun>),
 }
@@ -27,22 +32,27 @@ pub(super) struct Kept {
 }
 
 impl Keep {
-    /// Makes or takes over the run, and starts to record it.
+    /// Makes or takes over the run, and starts to record it; `outputs` names the files that its tasks write.
     ///
     /// # Errors
     /// The store can't be written.
-    pub(super) fn begin(self) -> anyhow::Result<Kept> {
+    pub(super) fn begin(self, outputs: Option<Box<dyn Outputs>>) -> anyhow::Result<Kept> {
         let (store, claimed) = match self {
             Self::Nowhere(id) => return Ok(Kept { id, recorder: None, earlier: None, done: 0 }),
             Self::New(mut store, new) => {
                 let claimed = store.create_run(&new, now())?;
                 (store, claimed)
             }
+            Self::Incremental(mut store, new, carry) => {
+                let claimed = store.create_run(&new, now())?;
+                let claimed = carry.carry(&store, claimed)?;
+                (store, claimed)
+            }
             Self::Again(store, claimed) => (store, *claimed),
         };
         let (info, done) = (claimed.info.clone(), claimed.done.clone());
         let mut kept = Kept { id: info.id.clone(), recorder: None, earlier: None, done: done.len() };
-        kept.recorder = Some(Recorder::start(&store, claimed)?);
+        kept.recorder = Some(Recorder::start(&store, claimed, outputs)?);
         if !done.is_empty() {
             kept.earlier = Some(Box::new(Restore::spawn(store, info, done)?));
         }

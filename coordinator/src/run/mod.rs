@@ -1,6 +1,7 @@
 //! One run of a job: plans, runs, gathers, sums up.
 
 mod gather;
+pub mod incremental;
 mod keep;
 mod record;
 mod restore;
@@ -78,7 +79,7 @@ pub fn run(run: Run, control: &Control, controlled: &Controlled) -> anyhow::Resu
     check_setup(&plan)?;
     let mut sink = Gather::open(&results, kind.presenter(&plan.setup)?, plan.combine)?;
     // The outputs first: a run that could not begin is not worth a row.
-    let Kept { id, recorder, earlier, done } = keep.begin()?;
+    let Kept { id, recorder, earlier, done } = keep.begin(kind.outputs(&plan.setup)?)?;
     sink.record(recorder);
     options.workers = enough_workers(&options, plan.total.map(|total| total.saturating_sub(done)));
     let work = Work { kind: kind.name().to_owned(), setup: plan.setup };
