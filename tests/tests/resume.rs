@@ -376,3 +376,20 @@ fn runs_are_listed_exported_and_forgotten() {
     assert_eq!(place.run(&["runs", "list", "--json"]).expect_code(0).stdout, "");
     place.run(&["runs", "show", "nightly"]).expect_code(2);
 }
+
+#[test]
+fn damage_that_shows_while_a_run_goes_on_is_the_stores_fault() {
+    let place = Place::new();
+    let job = place.faults(&["ok*20", "error", "ok*1000"], "retries = 0").display().to_string();
+    let run =
+        ["run", &job, "--fail-fast", "-w", "1", "--batch", "1", "--run-id", "r1", "--output", "out.jsonl"];
+    place.run(&run).expect_code(1);
+    let connection = rusqlite::Connection::open(store(&place)).unwrap();
+    assert_eq!(connection.execute("UPDATE failures SET reason = 'nonsense'", []).unwrap(), 1);
+    drop(connection);
+    let refused = place.run(&["resume", "r1"]).expect_code(3);
+    assert!(refused.stderr.contains("the store is damaged"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("runs.db"), "{}", refused.stderr);
+    assert!(!place.path().join("out.jsonl").exists());
+    assert_ne!(state(&place, "r1").as_deref(), Some("finished"));
+}

@@ -6,7 +6,7 @@ use jobs::Outputs;
 
 use super::incremental::Carry;
 use super::record::{COMPLETING, Recorder};
-use super::restore::Restore;
+use super::restore::{Restore, RestoreTrouble};
 use crate::pool::Earlier;
 use crate::store::{ClaimedRun, NewRun, RunId, RunInfo, Store, StoreError, WriterOptions};
 
@@ -29,6 +29,8 @@ pub(super) struct Kept {
     pub(super) earlier: Option<Box<dyn Earlier>>,
     /// Tasks that need not be run.
     pub(super) done: u64,
+    /// Why these could not be read, in the end.
+    pub(super) trouble: RestoreTrouble,
 }
 
 impl Keep {
@@ -38,7 +40,10 @@ impl Keep {
     /// The store can't be written.
     pub(super) fn begin(self, outputs: Option<Box<dyn Outputs>>) -> anyhow::Result<Kept> {
         let (store, claimed) = match self {
-            Self::Nowhere(id) => return Ok(Kept { id, recorder: None, earlier: None, done: 0 }),
+            Self::Nowhere(id) => {
+                let trouble = RestoreTrouble::default();
+                return Ok(Kept { id, recorder: None, earlier: None, done: 0, trouble });
+            }
             Self::New(mut store, new) => {
                 let claimed = store.create_run(&new, now())?;
                 (store, claimed)
@@ -51,10 +56,16 @@ impl Keep {
             Self::Again(store, claimed) => (store, *claimed),
         };
         let (info, done) = (claimed.info.clone(), claimed.done.clone());
-        let mut kept = Kept { id: info.id.clone(), recorder: None, earlier: None, done: done.len() };
+        let mut kept = Kept {
+            id: info.id.clone(),
+            recorder: None,
+            earlier: None,
+            done: done.len(),
+            trouble: RestoreTrouble::default(),
+        };
         kept.recorder = Some(Recorder::start(&store, claimed, outputs)?);
         if !done.is_empty() {
-            kept.earlier = Some(Box::new(Restore::spawn(store, info, done)?));
+            kept.earlier = Some(Box::new(Restore::spawn(store, info, done, kept.trouble.clone())?));
         }
         Ok(kept)
     }
