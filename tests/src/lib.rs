@@ -9,9 +9,11 @@ mod figures;
 mod gauge;
 mod leaks;
 mod random;
+mod tracer;
 
 pub use command::{Finished, Place, Started, program, wait_until};
 pub use figures::Figures;
 pub use gauge::{Gauge, Peak};
 pub use leaks::{processes_of, workers_of};
 pub use random::{Random, number};
+pub use tracer::{Traced, run_until_write};
