@@ -275,7 +275,7 @@ fn a_changed_job_is_refused_and_the_user_decides() {
 }
 
 #[test]
-fn a_changed_job_can_be_begun_anew() {
+fn a_changed_job_can_be_begun_anew_and_the_old_run_is_passed_over() {
     let place = Place::new();
     let job = slow_job(&place);
     let started = start_slowly(&place, &job, &[]);
@@ -286,6 +286,11 @@ fn a_changed_job_can_be_begun_anew() {
     assert_eq!(place.read("out.jsonl").lines().count(), 1);
     let runs = place.run(&["runs", "list", "--json"]).expect_code(0).json_lines();
     assert_eq!(runs[0]["parent"], "slow");
+    assert_eq!(runs[1]["replaced_by"], runs[0]["run_id"]);
+    let list = place.run(&["runs", "list"]).expect_code(0);
+    assert!(list.stdout.contains("interrupted, replaced by"), "{}", list.stdout);
+    let nothing = place.run(&["resume"]).expect_code(2);
+    assert!(nothing.stderr.contains("every run has finished"), "{}", nothing.stderr);
 }
 
 #[test]
@@ -370,4 +375,21 @@ fn runs_are_listed_exported_and_forgotten() {
     place.run(&["runs", "prune", "--keep", "0"]).expect_code(0);
     assert_eq!(place.run(&["runs", "list", "--json"]).expect_code(0).stdout, "");
     place.run(&["runs", "show", "nightly"]).expect_code(2);
+}
+
+#[test]
+fn damage_that_shows_while_a_run_goes_on_is_the_stores_fault() {
+    let place = Place::new();
+    let job = place.faults(&["ok*20", "error", "ok*1000"], "retries = 0").display().to_string();
+    let run =
+        ["run", &job, "--fail-fast", "-w", "1", "--batch", "1", "--run-id", "r1", "--output", "out.jsonl"];
+    place.run(&run).expect_code(1);
+    let connection = rusqlite::Connection::open(store(&place)).unwrap();
+    assert_eq!(connection.execute("UPDATE failures SET reason = 'nonsense'", []).unwrap(), 1);
+    drop(connection);
+    let refused = place.run(&["resume", "r1"]).expect_code(3);
+    assert!(refused.stderr.contains("the store is damaged"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("runs.db"), "{}", refused.stderr);
+    assert!(!place.path().join("out.jsonl").exists());
+    assert_ne!(state(&place, "r1").as_deref(), Some("finished"));
 }

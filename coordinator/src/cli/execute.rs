@@ -40,7 +40,9 @@ pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Ex
     let on_screen = results.screen.is_some_and(|screen| screen.format == Format::Text);
     let stored = match &keep {
         Keep::Nowhere(_) => None,
-        Keep::New(store, _) | Keep::Again(store, _) => Some(unless_default(store)),
+        Keep::New(store, _) | Keep::Incremental(store, ..) | Keep::Again(store, _) => {
+            Some(unless_default(store))
+        }
     };
     let reads_stdin = job.reads_stdin;
     let progress = Progress::start(ProgressSettings {

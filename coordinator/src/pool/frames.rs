@@ -31,7 +31,7 @@ enum Body {
 impl Details {
     #[cfg(test)]
     pub(super) fn empty(micros: u64) -> Self {
-        Self { micros, body: Body::Here(0..0) }
+        Self { micros, body: Body::Here { start: 0, length: 0 } }
     }
 
     fn bytes<'a>(&'a self, frame: &'a [u8]) -> &'a [u8] {

@@ -90,7 +90,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
             .recursive(true)
             .mode(0o700)
             .create(directory)
-            .map_err(|source| StoreError::Unwritable { path: directory.to_owned(), source })?;
+            .map_err(|source| StoreError::file(directory, source))?;
     }
     // Made without being opened where the file system can: closing any descriptor of a database drops the
     // locks that SQLite holds on it elsewhere in this process.
@@ -98,9 +98,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
-            Err(StoreError::Unwritable { path: path.to_owned(), source })
-        }
+        Err(source) if source.kind() != io::ErrorKind::AlreadyExists => Err(StoreError::file(path, source)),
         _ => Ok(()),
     }
 }
