@@ -29,7 +29,7 @@ enum Session {
 
 impl Marked {
     fn new() -> Self {
-        let place = Place::new();
+        let place = Place::in_memory();
         let tasks = format!("mark:seen.txt*{TASKS}");
         let job = place.faults(&[&tasks], "workers = 2\nbatch = 3").display().to_string();
         Self { place, job }

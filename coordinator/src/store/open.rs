@@ -23,8 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// commits without pause gets the lock again and again.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
-/// The log is written back into the file at this many pages of 4 KiB, and cut back to that length.
-const CHECKPOINT_PAGES: u32 = 1000;
+/// The log is written back into the file at this many pages of 4 KiB, and cut back to that length: a MiB, so
+/// that a store takes little more room than what is in it.
+const CHECKPOINT_PAGES: u32 = 256;
 
 /// Where runs are stored unless `--store` says otherwise: `$XDG_STATE_HOME/coordinator/runs.db`, or
 /// `~/.local/state/coordinator/runs.db`. As the XDG base directory specification asks, a relative
