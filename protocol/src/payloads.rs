@@ -46,6 +46,12 @@ impl Payloads {
         self.ends.push(self.bytes.len());
     }
 
+    /// Forgets all but the first `count` payloads.
+    pub fn truncate(&mut self, count: usize) {
+        self.ends.truncate(count);
+        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+    }
+
     /// The payload at `index`, counted from 0.
     pub fn get(&self, index: usize) -> Option<&[u8]> {
         let end = *self.ends.get(index)?;
@@ -82,5 +88,9 @@ mod tests {
         assert_eq!(got, [b"one".as_slice(), b"", b"three"]);
         assert_eq!(list.get(3), None);
         assert_eq!(list.total_bytes(), 8);
+        list.truncate(2);
+        assert_eq!((list.len(), list.total_bytes(), list.get(0)), (2, 3, Some(b"one".as_slice())));
+        list.truncate(0);
+        assert_eq!(list.total_bytes(), 0);
     }
 }

@@ -124,6 +124,7 @@ impl RunSettings {
             start_timeout: default.start_timeout,
             guard: kind.starts_processes(),
             worker_program: self.worker_program.clone(),
+            ..default
         }
     }
 }
