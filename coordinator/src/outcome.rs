@@ -191,6 +191,11 @@ impl OutcomeBatch {
         }
     }
 
+    /// Gives every outcome another task id.
+    pub(crate) fn renumber(&mut self, mut number: impl FnMut(TaskId) -> TaskId) {
+        self.records.iter_mut().for_each(|record| record.task = number(record.task));
+    }
+
     /// Forgets the outcomes and keeps the memory.
     pub fn clear(&mut self) {
         self.records.clear();

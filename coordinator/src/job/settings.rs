@@ -125,6 +125,7 @@ impl RunSettings {
             guard: kind.starts_processes(),
             payloads_in_outcomes: true,
             worker_program: self.worker_program.clone(),
+            ..default
         }
     }
 }

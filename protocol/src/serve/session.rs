@@ -8,6 +8,7 @@ use crate::{
     Why, WorkerCell,
 };
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 
 /// A frame of outcomes leaves once it is this long.
 const FLUSH_BYTES: usize = 128 << 10;
@@ -35,7 +36,7 @@ pub(super) struct Session {
     worker: String,
     handler: Box<dyn Handler>,
     writer: FrameWriter,
-    cell: WorkerCell,
+    cell: Arc<WorkerCell>,
     meter: Meter,
     outcomes: OutcomeEncoder,
     value: Vec<u8>,
@@ -49,7 +50,7 @@ impl Session {
         worker: String,
         handler: Box<dyn Handler>,
         writer: FrameWriter,
-        cell: WorkerCell,
+        cell: Arc<WorkerCell>,
     ) -> Self {
         Self {
             worker,
