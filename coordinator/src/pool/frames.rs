@@ -28,6 +28,9 @@ enum Body {
     Chunked(Box<Vec<u8>>),
 }
 
+/// Memory for a long value that is kept for the next one, in bytes, at most.
+const KEEP: usize = 20 << 20;
+
 impl Details {
     #[cfg(test)]
     pub(super) fn empty(micros: u64) -> Self {
@@ -173,6 +176,7 @@ impl Driver<'_> {
                 self.settle(link, &said, command);
             }
             self.commands = commands;
+            take_back(link, &mut details);
         }
         self.frame_reports = reports;
         self.frame_details = details;
@@ -264,7 +268,8 @@ fn here(frame: &[u8], part: &[u8]) -> Body {
 }
 
 fn keep_chunk(link: &mut Link, task: TaskId, attempt: u32, bytes: &[u8]) -> Result<(), String> {
-    let (whose, which, value) = link.chunks.get_or_insert_with(|| (task, attempt, Vec::new()));
+    let spare = &mut link.spare;
+    let (whose, which, value) = link.chunks.get_or_insert_with(|| (task, attempt, std::mem::take(spare)));
     if (*whose, *which) != (task, attempt) {
         return Err("it sent pieces of two values at once".into());
     }
@@ -275,7 +280,23 @@ fn keep_chunk(link: &mut Link, task: TaskId, attempt: u32, bytes: &[u8]) -> Resu
     Ok(())
 }
 
+/// Keeps the memory of a value that came in pieces for the next one.
+fn take_back(link: &mut Link, details: &mut Vec<Details>) {
+    if !std::mem::take(&mut link.took_chunks) {
+        return;
+    }
+    for Details { body, .. } in details.drain(..) {
+        if let Body::Chunked(mut value) = body
+            && value.capacity() <= KEEP
+        {
+            value.clear();
+            link.spare = *value;
+        }
+    }
+}
+
 fn take_chunks(link: &mut Link, task: TaskId, attempt: u32, length: u64) -> Result<Vec<u8>, String> {
+    link.took_chunks = true;
     match link.chunks.take() {
         Some((whose, which, value)) if (whose, which, value.len() as u64) == (task, attempt, length) => {
             Ok(value)
