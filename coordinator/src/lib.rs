@@ -39,6 +39,7 @@ pub mod outcome;
 pub mod output;
 pub mod pool;
 pub mod queue;
+pub mod report;
 pub mod run;
 pub mod show;
 pub mod signals;

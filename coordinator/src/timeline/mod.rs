@@ -3,9 +3,11 @@
 //! A worker reports tasks when they have ended, with how long each took; when they began is worked out from
 //! that ([`Lane`]). The pool's thread only notes; writing has a thread of its own.
 
+mod digest;
 mod lane;
 mod thin;
 mod trace;
 mod trace_json;
 
+pub use self::digest::{Chronicle, Digest, DigestMark, histogram_floor};
 pub use self::trace::{TraceEnd, TraceFile};
