@@ -7,7 +7,7 @@ cargo build --release --workspace --bins
 
 seed=${1:-$RANDOM}
 long() {
-    cargo test --release --package tests --test "$1" -- --nocapture --test-threads=1 "${@:2}"
+    cargo test --release --workspace --test "$1" -- --nocapture --test-threads=1 "${@:2}"
 }
 
 HOSTILE_MUTANTS=1000 HOSTILE_SEED=$seed long hostile

@@ -28,6 +28,12 @@ pub trait Kind: Send + Sync {
         false
     }
 
+    /// What each line holds where the items may come line by line ([`PlanOptions::items`]), in a word or two:
+    /// `numbers`; `None` for kinds whose input is no list.
+    fn lines(&self) -> Option<&'static str> {
+        None
+    }
+
     /// True where running a task twice gives the same value, so that repeating a plain `error` is pointless.
     fn deterministic(&self) -> bool {
         true
@@ -84,6 +90,17 @@ pub trait Kind: Send + Sync {
 pub struct PlanOptions {
     /// Replace existing outputs.
     pub force: bool,
+    /// Items to take instead of those of the job file, one a line; only for kinds with [`Kind::lines`].
+    pub items: Option<ItemsFrom>,
+}
+
+/// Where items come from, one a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ItemsFrom {
+    /// The standard input, which can be read once.
+    Stdin,
+    /// A regular file or a named pipe.
+    File(PathBuf),
 }
 
 /// A job, split into tasks.

@@ -116,6 +116,12 @@ impl Place {
         self.set_up(Command::new(program("coordinator")), arguments)
     }
 
+    /// Another program of this workspace, not yet started, in the same surroundings.
+    #[expect(clippy::disallowed_methods, reason = "tests start programs as a user's shell does")]
+    pub fn other_program(&self, name: &str, arguments: &[&str]) -> Command {
+        self.set_up(Command::new(program(name)), arguments)
+    }
+
     /// The command, to be started by another program that takes it as its last arguments.
     #[expect(clippy::disallowed_methods, reason = "tests start the command as a user's shell does")]
     pub fn command_through(&self, starter: &[&str], arguments: &[&str]) -> Command {

@@ -32,6 +32,7 @@ pub struct Traced {
 ///
 /// # Errors
 /// This process may not trace another.
+#[expect(clippy::zombie_processes, reason = "it is waited for by its id, as a tracer does")]
 pub fn run_until_write(place: &Place, arguments: &[&str], fatal: u64) -> Result<Traced, Errno> {
     let told = place.path().join("stderr.txt");
     let stopped = ["/bin/sh", "-c", "kill -STOP $$; exec \"$@\"", "sh"];

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Parser as _;
+use jobs::ItemsFrom;
 use serde::{Deserialize, Serialize};
 
 use super::exit::UsageError;
@@ -14,6 +15,10 @@ use super::{Cli, Command};
 use crate::store::{RunId, path_text, text_path};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Why a run with `--input -` is over when it is over.
+pub(super) const NOT_AGAIN: &str = "the run's items came from its standard input (--input -), which can't be had \
+    a second time; for a run that can go on, put them into a file and give --input FILE";
 
 /// The command line that began a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,14 +80,17 @@ impl CommandLine {
         })
     }
 
-    /// What it says.
+    /// What it says, for planning the same tasks again.
     ///
     /// # Errors
-    /// This version knows other flags.
+    /// This version knows other flags, or the items came from the standard input.
     pub(super) fn run_args(&self) -> Result<RunArgs, UsageError> {
         let arguments = self.arguments.iter().map(|text| text_path(text));
         match Cli::try_parse_from(arguments) {
-            Ok(Cli { command: Command::Run(args), .. }) => Ok(*args),
+            Ok(Cli { command: Command::Run(args), .. }) => match args.job.source().plan.items {
+                Some(ItemsFrom::Stdin) => Err(UsageError(NOT_AGAIN.into())),
+                _ => Ok(*args),
+            },
             Ok(_) => Err(unknown(&"it is not `run`")),
             Err(error) => Err(unknown(&error)),
         }
@@ -93,10 +101,10 @@ fn unknown(why: &dyn std::fmt::Display) -> UsageError {
     UsageError(format!("how the run was started makes no sense to this version: {why}"))
 }
 
-/// The command that goes on with a run; `store` where it is not in the default one.
-pub(super) fn resume_command(run: &RunId, store: Option<&Path>) -> String {
+/// The command that does `what` (`resume`, `retry`) with a run; `store` where it is not in the default one.
+pub(super) fn again_command(what: &str, run: &RunId, store: Option<&Path>) -> String {
     let program = env::args_os().next().unwrap_or_else(|| "coordinator".into());
-    let mut line = format!("{} resume {run}", quoted(&program));
+    let mut line = format!("{} {what} {run}", quoted(&program));
     if let Some(store) = store {
         line.push_str(" --store ");
         line.push_str(&quoted(store.as_os_str()));

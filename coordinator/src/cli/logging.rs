@@ -91,7 +91,7 @@ impl GlobalArgs {
         let filter = filter(verbosity, std::env::var("RUST_LOG").ok().as_deref())?;
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_writer(io::stderr)
+            .with_writer(|| crate::show::Stderr)
             .with_ansi(stderr_has_colour())
             // A closed standard error must not end the run.
             .log_internal_errors(false);

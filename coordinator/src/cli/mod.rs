@@ -14,6 +14,7 @@ mod request;
 mod resume;
 mod run;
 mod runs;
+mod shown;
 mod stored;
 #[cfg(test)]
 mod tests;

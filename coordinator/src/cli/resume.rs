@@ -12,6 +12,7 @@ use super::line::CommandLine;
 use super::logging::Verbosity;
 use super::request::RunRequest;
 use super::run::RunArgs;
+use super::shown::ShowArgs;
 use super::stored::{self, StoreArgs};
 use super::{execute, incremental};
 use crate::job::{self, Kinds};
@@ -70,6 +71,9 @@ struct AgainArgs {
 
     #[command(flatten)]
     failures: FailureArgs,
+
+    #[command(flatten)]
+    show: ShowArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -128,9 +132,12 @@ fn go_on(
     let mut over = settings(&args.workers, &args.limits, &args.failures);
     // Typed here, used there.
     over.worker_program = over.worker_program.map(std::path::absolute).transpose()?;
+    let show = args.show.clone().absolute()?;
     let other_program = over.worker_program.is_some() || !line.is_of_this_version();
     line.enter()?;
     let mut began = line.run_args()?;
+    // What is shown is this session's affair.
+    began.show = show;
     let mut source = began.job.source();
     // What there is of the run's outputs is its own.
     source.plan.force = true;

@@ -10,6 +10,7 @@ use super::exit::Exit;
 use super::flags::{FailureArgs, JobArgs, LimitArgs, WorkerArgs, settings};
 use super::logging::Verbosity;
 use super::request::RunRequest;
+use super::shown::ShowArgs;
 use super::stored::{KeepArgs, keep_new};
 use super::{check, execute, incremental};
 use crate::job::{Kinds, RunSettings};
@@ -24,6 +25,8 @@ Examples:
   coordinator run jobs/primes.toml --set input.numbers='[7, 8]'
   coordinator run jobs/images.toml --incremental       skip the photos that have not changed since last time
   coordinator run jobs/primes.toml --store none        keep nothing of it: it can't be resumed
+  coordinator run jobs/primes.toml --progress full     what each worker is at, meanwhile
+  coordinator run jobs/primes.toml --trace run.json    a timeline for ui.perfetto.dev
   coordinator run jobs/primes.toml --dry-run           what it would do";
 
 /// The flags of `run`.
@@ -47,6 +50,9 @@ pub(super) struct RunArgs {
 
     #[command(flatten)]
     pub(super) output: OutputArgs,
+
+    #[command(flatten)]
+    pub(super) show: ShowArgs,
 
     #[command(flatten)]
     pub(super) keep: KeepArgs,
@@ -91,6 +97,7 @@ impl RunArgs {
             limits: LimitArgs::default(),
             failures: FailureArgs::default(),
             output: OutputArgs::default(),
+            show: ShowArgs::default(),
             keep: KeepArgs::default(),
         }
     }

@@ -13,6 +13,7 @@
 //! it must catch.
 
 mod blame;
+mod cancel;
 mod deadlines;
 mod dispatch;
 mod event;
@@ -87,6 +88,8 @@ pub struct QueueConfig {
     pub max_idle_starts: NonZeroU32,
     /// How long running tasks may go on after a stop.
     pub grace: Duration,
+    /// How long a cancelled task may go on that is running, to tidy up behind itself.
+    pub cancel_grace: Duration,
 }
 
 impl Default for QueueConfig {
@@ -111,6 +114,7 @@ impl Default for QueueConfig {
             start_timeout: Duration::from_secs(10),
             max_idle_starts: NonZeroU32::MIN.saturating_add(5),
             grace: Duration::from_secs(10),
+            cancel_grace: Duration::ZERO,
         }
     }
 }
@@ -133,14 +137,29 @@ pub struct Counts {
     pub planned: u64,
     /// Tasks that ended well.
     pub ok: u64,
-    /// Tasks that failed for good.
+    /// Tasks that failed for good, cancelled ones included.
     pub failed: u64,
+    /// Tasks that were cancelled.
+    pub cancelled: u64,
     /// Attempts that will be or were made again.
     pub retried: u64,
     /// Workers started again.
     pub restarts: u64,
     /// Reports that made no sense: duplicates, unknown ids, tasks of somebody else.
     pub ignored_reports: u64,
+}
+
+/// Who has something to do at a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Workers with tasks in their hands.
+    pub working: u32,
+    /// Workers that wait for tasks.
+    pub idle: u32,
+    /// Workers that have their pill.
+    pub leaving: u32,
+    /// Tasks wait for a worker.
+    pub ready: bool,
 }
 
 /// The joinable task queue.
@@ -211,10 +230,23 @@ impl Queue {
         task
     }
 
+    /// Adds a task for each of these payload lengths; as [`put`](Self::put) for each of them.
+    pub fn put_all(&mut self, lengths: impl Iterator<Item = usize>, priority: i32) {
+        let first = self.slots.next();
+        for bytes in lengths {
+            let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+            self.slots.push(Slot::new(bytes, priority));
+            self.held_bytes += bytes as usize;
+        }
+        let last = self.slots.next();
+        self.counts.planned += last.0 - first.0;
+        self.ready.push_back_all(priority, first, last);
+    }
+
     /// Adds a task that an earlier run has done: it takes an id and nothing else.
     pub fn skip(&mut self) -> TaskId {
         let task = self.slots.push(Slot::new(0, 0));
-        self.slots.finish(task);
+        self.slots.finish_if(task, |_| true);
         self.counts.planned += 1;
         task
     }
@@ -227,13 +259,14 @@ impl Queue {
             Event::Congested(congested) => self.congested = congested,
             Event::Started { worker } => self.on_started(now, worker),
             Event::Outcomes { worker, busy, reports } => self.on_outcomes(now, worker, busy, reports, out),
-            Event::Recalled { worker, batch, started } => self.on_recalled(now, worker, batch, started),
+            Event::Recalled { worker, batch, started } => self.on_recalled(now, worker, batch, started, out),
             Event::Observed { worker, running } => self.on_observed(now, worker, running, out),
             Event::Recycle { worker } => self.on_recycle(now, worker, out),
             Event::Broke { worker } => self.on_broke(worker, out),
             Event::Died { worker, running, unreported, death } => {
                 self.on_died(now, worker, LastWords { running, unreported, death }, out);
             }
+            Event::Cancel { tasks } => self.on_cancel(now, tasks, out),
             Event::Stop => self.on_stop(now, out),
             Event::Abort => self.on_abort(out),
         }
@@ -269,6 +302,20 @@ impl Queue {
     /// How many times a worker was started.
     pub fn incarnations(&self, worker: WorkerId) -> u32 {
         self.workers.get(worker.index()).map_or(0, |worker| worker.incarnation)
+    }
+
+    /// Who has something to do.
+    pub fn load(&self) -> Load {
+        let mut load = Load { ready: self.ready.len() > 0 || self.ready.has_lone(), ..Load::default() };
+        for worker in &self.workers {
+            match worker.phase {
+                Phase::Running if worker.is_idle() => load.idle += 1,
+                Phase::Running => load.working += 1,
+                Phase::Leaving => load.leaving += 1,
+                Phase::Absent { .. } | Phase::Starting { .. } | Phase::Killed(_) | Phase::Gone => {}
+            }
+        }
+        load
     }
 
     fn worker_mut(&mut self, worker: WorkerId) -> Option<&mut Worker> {

@@ -4,14 +4,17 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use jobs::{BadValue, Combine, Presenter};
+use protocol::monotonic_nanos;
 
 use super::record::Recorder;
 use crate::outcome::{AttemptRecord, Failure, Outcome, OutcomeBatch, Reason};
 use crate::output::{FailureTally, OutputError, ResultSettings, Results};
 use crate::pool::OutcomeWriter;
 use crate::queue::WorkerId;
+use crate::show::Stdout;
 
 /// Where outcomes go.
 pub(super) struct Gather {
@@ -22,6 +25,16 @@ pub(super) struct Gather {
     // Set by the presenter when a value is not one of the kind's.
     saw_bad_value: Arc<AtomicBool>,
     bad_values: u64,
+    effort: Effort,
+}
+
+/// What the writing thread spent its time on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Effort {
+    /// Writing and combining results.
+    pub(super) writing: Duration,
+    /// Handing outcomes to the store, and waiting for it.
+    pub(super) storing: Duration,
 }
 
 /// What came of gathering.
@@ -47,7 +60,7 @@ impl Gather {
     ) -> Result<Self, OutputError> {
         let saw_bad_value = Arc::new(AtomicBool::new(false));
         let checked = Checked { presenter, saw_bad_value: saw_bad_value.clone() };
-        let results = Results::open(settings, Box::new(checked))?;
+        let results = Results::open_with(settings, Box::new(checked), Box::new(Stdout::new()))?;
         Ok(Self {
             results,
             failures: FailureTally::default(),
@@ -55,6 +68,7 @@ impl Gather {
             recorder: None,
             saw_bad_value,
             bad_values: 0,
+            effort: Effort::default(),
         })
     }
 
@@ -71,6 +85,11 @@ impl Gather {
     /// Outcomes that their worker called ok and whose values are not the kind's.
     pub(super) fn bad_values(&self) -> u64 {
         self.bad_values
+    }
+
+    /// What its time was spent on.
+    pub(super) fn effort(&self) -> Effort {
+        self.effort
     }
 
     /// The run is complete: outputs become whole.
@@ -111,7 +130,9 @@ impl Gather {
 
     fn take(&mut self, batch: &OutcomeBatch) -> anyhow::Result<()> {
         if let Some(recorder) = &mut self.recorder {
+            let begun = monotonic_nanos();
             recorder.push(batch)?;
+            self.effort.storing += since(begun);
         }
         self.failures.add(batch, self.results.presenter());
         let Some(combine) = &mut self.combine else { return Ok(()) };
@@ -146,6 +167,16 @@ impl Gather {
 
 impl OutcomeWriter for Gather {
     fn write(&mut self, batch: &OutcomeBatch) -> anyhow::Result<()> {
+        let (begun, stored) = (monotonic_nanos(), self.effort.storing);
+        let written = self.write_and_take(batch);
+        let storing = self.effort.storing.saturating_sub(stored);
+        self.effort.writing += since(begun).saturating_sub(storing);
+        written
+    }
+}
+
+impl Gather {
+    fn write_and_take(&mut self, batch: &OutcomeBatch) -> anyhow::Result<()> {
         // Results are formatted once, and that is where values are checked: a second look costs only runs
         // with a worker that lies.
         self.results.write(batch)?;
@@ -156,6 +187,10 @@ impl OutcomeWriter for Gather {
         self.saw_bad_value.store(false, Relaxed);
         self.take(&corrected)
     }
+}
+
+fn since(begun: u64) -> Duration {
+    Duration::from_nanos(monotonic_nanos().saturating_sub(begun))
 }
 
 /// What a value that is not the kind's means: its worker broke the protocol.

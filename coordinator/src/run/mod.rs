@@ -13,15 +13,18 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use protocol::{MAX_SETUP, monotonic_nanos};
 
-use self::gather::Gather;
+use self::gather::{Effort, Gather};
 use self::keep::Kept;
 pub use self::keep::{Keep, now, unstored_id, was_completing};
 use self::record::Recorder;
 use crate::output::{FailureTally, ResultSettings};
-use crate::pool::{Control, Controlled, End, Planner, PoolOptions, PoolReport, Work, WorkerReport, Writer};
+use crate::pool::{
+    Control, Controlled, End, Limit, Observer, Planner, PoolOptions, PoolReport, Spent, Work, WorkerReport,
+    Writer,
+};
 use crate::queue::WorkerId;
 use crate::store::{RunEnd, RunId};
-use crate::summary::{Summary, TaskCounts, WorkerSummary};
+use crate::summary::{Summary, TaskCounts, TimeSummary, WorkerSummary};
 
 /// What to run, and where its results go.
 pub struct Run {
@@ -69,11 +72,16 @@ impl RunReport {
     }
 }
 
-/// Runs a job to its end, or until it is stopped through `control`.
+/// Runs a job to its end, or until it is stopped through `control`; `observer` is told what happens in the pool.
 ///
 /// # Errors
 /// It could not begin: an output or the store can't be written, the system is out of files or threads.
-pub fn run(run: Run, control: &Control, controlled: &Controlled) -> anyhow::Result<RunReport> {
+pub fn run(
+    run: Run,
+    control: &Control,
+    controlled: &Controlled,
+    observer: &mut dyn Observer,
+) -> anyhow::Result<RunReport> {
     let started = monotonic_nanos();
     let Run { name, kind, plan, mut options, results, keep } = run;
     check_setup(&plan)?;
@@ -85,11 +93,12 @@ pub fn run(run: Run, control: &Control, controlled: &Controlled) -> anyhow::Resu
     let work = Work { kind: kind.name().to_owned(), setup: plan.setup };
     let mut source = Planner::spawn(plan.tasks, earlier, control.waker())?;
     let mut sink = Writer::spawn(sink, control.waker())?;
-    let pool = crate::pool::run(&options, &work, controlled, &mut source, &mut sink, &mut ())?;
+    let pool = crate::pool::run(&options, &work, controlled, &mut source, &mut sink, observer)?;
     let (gather, written) = sink.finish()?;
     let written = written.and_then(|()| trouble.take().map_or(Ok(()), |trouble| Err(trouble.into())));
     let wall = Duration::from_nanos(monotonic_nanos().saturating_sub(started));
-    let summary = summarise(&id, name, kind.name(), &pool, wall);
+    let mut summary = summarise(&id, name, kind.name(), &pool, wall);
+    summary.time = time_spent(&pool.spent, gather.effort());
     Ok(conclude(id, gather, written, summary, pool))
 }
 
@@ -190,6 +199,20 @@ fn summarise(id: &RunId, job: String, kind: &str, pool: &PoolReport, wall: Durat
         result: None,
         per_worker: (0..).zip(&pool.workers).map(worker).collect(),
         interrupted: pool.end == End::Stopped,
+        time: TimeSummary::default(),
+    }
+}
+
+fn time_spent(spent: &Spent, effort: Effort) -> TimeSummary {
+    let on = |limit| spent.on(limit).as_secs_f64();
+    TimeSummary {
+        starting: on(Limit::Starting),
+        planning: on(Limit::Planning),
+        tasks: on(Limit::Tasks),
+        output: on(Limit::Output),
+        ending: on(Limit::Ending),
+        writing: effort.writing.as_secs_f64(),
+        storing: effort.storing.as_secs_f64(),
     }
 }
 

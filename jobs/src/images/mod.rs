@@ -60,6 +60,10 @@ impl Kind for Images {
         include_str!("../../images.toml")
     }
 
+    fn lines(&self) -> Option<&'static str> {
+        Some("files")
+    }
+
     fn reads_one_input_each(&self) -> bool {
         true
     }
@@ -83,7 +87,7 @@ impl Kind for Images {
     fn plan(&self, job: &mut JobSpec, options: &PlanOptions) -> Result<Plan, SpecErrors> {
         let mut errors = SpecErrors::default();
         let setup = read_setup(job, options, &mut errors);
-        let inputs = inputs::find(job, setup.output.as_ref(), &mut errors);
+        let inputs = inputs::find(job, options.items.as_ref(), setup.output.as_ref(), &mut errors);
         if let Some(output) = &setup.output {
             errors.0.extend(inputs::check_collisions(&inputs, output, setup.tiles().is_some(), job).0);
         }

@@ -4,10 +4,10 @@ use super::meter::Meter;
 use super::{ServeError, panics};
 use crate::message::{OutcomeEncoder, Status};
 use crate::{
-    Batch, Context, FrameWriter, FromWorker, Handler, MAX_FRAME, MAX_VALUE, Task, TaskError, TaskHead, Why,
-    WorkerCell,
+    Context, DecodeError, FrameWriter, FromWorker, Handler, MAX_FRAME, MAX_VALUE, Task, TaskError, TaskHead,
+    Why, WorkerCell,
 };
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// A frame of outcomes leaves once it is this long.
 const FLUSH_BYTES: usize = 128 << 10;
@@ -65,14 +65,23 @@ impl Session {
         }
     }
 
+    /// The link to the coordinator.
+    pub(super) fn stream(&self) -> BorrowedFd<'_> {
+        self.writer.as_fd()
+    }
+
     /// Runs what the worker can claim of a batch, and reports it.
-    pub(super) fn run(&mut self, batch: &Batch<'_>) -> Result<After, ServeError> {
+    pub(super) fn run<'t>(
+        &mut self,
+        batch: u64,
+        tasks: impl Iterator<Item = Result<TaskHead<'t>, DecodeError>>,
+    ) -> Result<After, ServeError> {
         self.meter.skip();
         self.flushed_nanos = self.meter.began();
         let mut after = After::Next;
-        for (position, task) in batch.tasks().enumerate() {
+        for (position, task) in tasks.enumerate() {
             let task = task?;
-            match self.cell.claim(batch.batch) {
+            match self.cell.claim(batch) {
                 Some(claimed) if claimed == position => {}
                 Some(_) => return Err(ServeError::OutOfTurn("a batch that had been begun before")),
                 // The coordinator took the rest back.
