@@ -97,6 +97,12 @@ impl Intake {
         Self { shared, routes, current: None, next: 0 }
     }
 
+    /// Tasks that were cancelled before the queue had them.
+    fn leave_out(&self, gone: Gone) {
+        self.shared.count(|stats| stats.failed += gone.tasks);
+        self.shared.count_off(gone);
+    }
+
     /// What it has taken in and not handed on.
     pub(super) fn rest(&mut self) -> Option<Lot> {
         self.current.take()
@@ -120,7 +126,7 @@ impl Source for Intake {
                 let part = self.next..until;
                 let gone = hand_on(&mut routes, &lot.payloads, part, tickets, into);
                 if gone.tasks > 0 {
-                    self.shared.count_off(gone);
+                    self.leave_out(gone);
                 }
             }
             Destination::Stream(stream, first) => {
@@ -132,7 +138,7 @@ impl Source for Intake {
                     routes.add(count, to);
                     *first += count;
                 } else {
-                    self.shared.count_off(Gone { tasks: count, ..Gone::default() });
+                    self.leave_out(Gone { tasks: count, ..Gone::default() });
                 }
             }
         }

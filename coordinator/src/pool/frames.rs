@@ -127,9 +127,9 @@ impl Driver<'_> {
             FromWorker::Refused { message } => link.refused = Some(message.to_owned()),
             FromWorker::Chunk { task, attempt, bytes } => return keep_chunk(link, task, attempt, bytes),
             FromWorker::Outcomes(outcomes) => return self.process_outcomes(link, frame, &outcomes),
-            // Only what the status cell bears out is passed on.
+            // Nobody speaks for a task that he does not have.
             FromWorker::Progress { task, attempt, done, total } => {
-                if link.running().is_some_and(|now| (now.task, now.attempt) == (task, attempt)) {
+                if self.queue.has(worker, task, attempt) {
                     self.tell(&PoolEvent::Progress { worker, task, done, total });
                 }
             }
