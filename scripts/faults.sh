@@ -16,6 +16,9 @@ KILLS=100 KILLS_SEED=$seed long kills
 CYCLES=1000 long cycles
 PAUSES=20 long signals
 FLOOD_MB=100 long crashes
+RESUME_TASKS=200000 RESUME_KILLS=200 RESUME_SEED=$seed long resume_kills
+KILL_POINTS_SEED=$seed long kill_points
+long full_disk
 long limits
 long scarcity
 long terminal

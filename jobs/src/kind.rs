@@ -45,6 +45,25 @@ pub trait Kind: Send + Sync {
         false
     }
 
+    /// True where task n reads the n-th of the plan's [`inputs`](Plan::inputs) and no other file, so that an
+    /// incremental run can tell task by task what has changed.
+    fn reads_one_input_each(&self) -> bool {
+        false
+    }
+
+    /// True where a worker with either setup does the same work: the two differ at most in what it may replace.
+    fn same_work(&self, one: &[u8], other: &[u8]) -> bool {
+        one == other
+    }
+
+    /// Names the files that the tasks of a job write; `None` where they write none.
+    ///
+    /// # Errors
+    /// The setup is not one of this kind's.
+    fn outputs(&self, _setup: &[u8]) -> Result<Option<Box<dyn Outputs>>, BadValue> {
+        Ok(None)
+    }
+
     /// Reads the kind's own keys and returns the tasks, lazily. Nothing is run, nothing is written.
     ///
     /// # Errors
@@ -124,6 +143,15 @@ pub struct PlanError(pub String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadValue(pub String);
+
+/// Names the files that tasks write, so that an incremental run can see whether they are still there.
+pub trait Outputs: Send {
+    /// Every file that a task with this payload leaves when it ends well.
+    ///
+    /// # Errors
+    /// The payload is not one of this kind's.
+    fn files(&self, payload: &[u8]) -> Result<Vec<PathBuf>, BadValue>;
+}
 
 /// Turns payloads and values into what people and programs read.
 pub trait Presenter: Send {

@@ -18,7 +18,8 @@ pub mod spec;
 mod testing;
 
 pub use kind::{
-    BadValue, Combine, ItemsFrom, Key, Kind, Plan, PlanError, PlanOptions, Presenter, Section, Setup, Tasks,
+    BadValue, Combine, ItemsFrom, Key, Kind, Outputs, Plan, PlanError, PlanOptions, Presenter, Section,
+    Setup, Tasks,
 };
 
 /// All the kinds, in the order in which `kinds` lists them.

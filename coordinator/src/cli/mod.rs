@@ -7,6 +7,7 @@ mod completions;
 mod execute;
 mod exit;
 mod flags;
+mod incremental;
 mod kinds;
 mod line;
 mod logging;
@@ -15,6 +16,7 @@ mod request;
 mod resume;
 mod run;
 mod runs;
+mod shown;
 mod stored;
 #[cfg(test)]
 mod tests;

@@ -48,6 +48,10 @@ pub(super) struct Ledger {
     // In input order, the next to leave.
     next_out: u64,
     held_bytes: usize,
+    // How many outcomes wait for older ones.
+    held: usize,
+    // Outcomes leave with their payloads.
+    with_payloads: bool,
     // A block's memory, to be used again.
     spare: Option<Box<Block>>,
     // Payloads in the arena; their tasks have an empty one in their block.
@@ -55,7 +59,7 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(order: Order) -> Self {
+    pub(super) fn new(order: Order, with_payloads: bool) -> Self {
         Self {
             order,
             blocks: VecDeque::new(),
@@ -63,6 +67,8 @@ impl Ledger {
             next_in: 0,
             next_out: 0,
             held_bytes: 0,
+            held: 0,
+            with_payloads,
             spare: None,
             large: HashMap::new(),
         }
@@ -77,6 +83,23 @@ impl Ledger {
             block.payloads.push(payload);
         }
         self.next_in += 1;
+    }
+
+    /// Keeps the payloads of the next tasks.
+    pub(super) fn push_all(&mut self, payloads: &Payloads) {
+        let mut next = 0;
+        while next < payloads.len() {
+            let used = (self.next_in % BLOCK as u64) as usize;
+            if used == 0 {
+                self.blocks.push_back(Some(self.spare.take().unwrap_or_default()));
+            }
+            let count = (BLOCK - used).min(payloads.len() - next);
+            if let Some(Some(block)) = self.blocks.back_mut() {
+                block.payloads.append(payloads, next..next + count);
+            }
+            self.next_in += count as u64;
+            next += count;
+        }
     }
 
     /// Keeps the payload of the next task, which stays where it lies.
@@ -114,12 +137,15 @@ impl Ledger {
         out: &mut OutcomeBatch,
     ) {
         if self.order == Order::Completion || task.0 == self.next_out {
-            let outcome = outcome(task, self.payload(task), meta, result.as_deref().map_err(AsRef::as_ref));
-            out.push(outcome);
+            let result = result.as_deref().map_err(AsRef::as_ref);
+            let payload = if self.with_payloads { self.payload(task) } else { &[] };
+            out.push(outcome(task, payload, meta, result));
             self.release(task);
             if self.order == Order::Input {
                 self.next_out += 1;
-                self.release_held(out);
+                if self.held > 0 {
+                    self.release_held(out);
+                }
             }
             return;
         }
@@ -136,6 +162,7 @@ impl Ledger {
         });
         if let Some(place) = block.held.get_mut(offset) {
             *place = Some(Held { meta, result });
+            self.held += 1;
         }
     }
 
@@ -155,11 +182,13 @@ impl Ledger {
                 Err(failure) => Err(failure.as_ref()),
             };
             let payload = match self.large.get(&task) {
+                _ if !self.with_payloads => &[][..],
                 Some(large) => large,
                 None => block.payloads.get(offset).unwrap_or_default(),
             };
             out.push(outcome(task, payload, held.meta, result));
             self.next_out += 1;
+            self.held -= 1;
             self.release(task);
         }
     }
@@ -222,7 +251,7 @@ mod tests {
     const META: Meta = Meta { attempts: 1, worker: 1, micros: 0, slow: false };
 
     fn settle_all(order: Order, tasks: &[u64]) -> Vec<(u64, Vec<u8>, Vec<u8>)> {
-        let mut ledger = Ledger::new(order);
+        let mut ledger = Ledger::new(order, true);
         for task in 0..tasks.len() as u64 {
             ledger.push(&task.to_le_bytes());
         }
@@ -256,7 +285,7 @@ mod tests {
     #[test]
     fn a_large_payload_stays_in_the_arena_until_its_outcome_leaves() {
         let arena = Arena::new(4096).unwrap();
-        let mut ledger = Ledger::new(Order::Input);
+        let mut ledger = Ledger::new(Order::Input, true);
         ledger.push(b"small");
         let mut extent = arena.take(4096).unwrap();
         extent.fill(7);
@@ -272,7 +301,7 @@ mod tests {
 
     #[test]
     fn blocks_go_with_their_last_task() {
-        let mut ledger = Ledger::new(Order::Completion);
+        let mut ledger = Ledger::new(Order::Completion, true);
         let mut out = OutcomeBatch::new();
         for task in 0..100_000u64 {
             ledger.push(b"payload");

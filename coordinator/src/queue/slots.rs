@@ -76,16 +76,19 @@ pub(super) struct Slots {
     // Invariant: oldest <= next, and every task before oldest is done.
     oldest: u64,
     unfinished: u64,
+    // A dropped block's memory, to be used again.
+    spare: Option<Vec<Slot>>,
 }
 
 impl Slots {
     pub(super) fn push(&mut self, slot: Slot) -> TaskId {
         let task = TaskId(self.next);
-        let (index, _) = self.locate(task);
-        while self.blocks.len() <= index {
-            self.blocks.push_back(Some(Block { slots: Vec::with_capacity(BLOCK), finished: 0 }));
+        if self.next.is_multiple_of(BLOCK as u64) {
+            let slots = self.spare.take().unwrap_or_else(|| Vec::with_capacity(BLOCK));
+            self.blocks.push_back(Some(Block { slots, finished: 0 }));
         }
-        if let Some(Some(block)) = self.blocks.get_mut(index) {
+        // The last block is there: it is dropped only once it is full.
+        if let Some(Some(block)) = self.blocks.back_mut() {
             block.slots.push(slot);
         }
         self.next += 1;
@@ -128,7 +131,10 @@ impl Slots {
         self.unfinished -= 1;
         block.finished += 1;
         if block.finished == BLOCK {
-            *place = None;
+            self.spare = place.take().map(|mut block| {
+                block.slots.clear();
+                block.slots
+            });
         }
         if task.0 == self.oldest {
             self.advance();
@@ -158,6 +164,11 @@ impl Slots {
     fn locate(&self, task: TaskId) -> (usize, usize) {
         let block = (task.0 / BLOCK as u64).saturating_sub(self.first);
         (usize::try_from(block).unwrap_or(usize::MAX), (task.0 % BLOCK as u64) as usize)
+    }
+
+    /// The id that the next task will get.
+    pub(super) fn next(&self) -> TaskId {
+        TaskId(self.next)
     }
 
     pub(super) fn oldest(&self) -> TaskId {

@@ -77,8 +77,7 @@ fn pareto(task: u64) -> Duration {
 
 /// Long payloads in, looked at or echoed.
 fn large(workers: u32, count: u64, bytes: usize, copied: bool, work: Work) -> Result<Value, String> {
-    let arena =
-        Arena::new((bytes * 2 * workers as usize).max(64 * MIB)).map_err(|error| error.to_string())?;
+    let arena = Arena::new((bytes * 3 * workers as usize).max(8 * MIB)).map_err(|error| error.to_string())?;
     let copy_from = copied.then(|| vec![1; bytes]);
     let mut source = Large { arena, bytes, copy_from, left: count };
     let (seconds, sum) = timed(workers, work, &mut source, count)?;
@@ -131,6 +130,7 @@ fn pool(
 ) -> Result<f64, String> {
     let options = PoolOptions {
         workers: NonZeroU32::new(workers).ok_or("no workers")?,
+        payloads_in_outcomes: false,
         limits: Limits { memory: memory_limit(), ..Limits::default() },
         ..PoolOptions::default()
     };
