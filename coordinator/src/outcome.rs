@@ -1,7 +1,5 @@
 //! How tasks ended, in batches on their way out.
 
-use std::ops::Range;
-
 use protocol::TaskId;
 use serde::{Deserialize, Serialize};
 
@@ -122,8 +120,11 @@ struct Record {
     worker: u32,
     micros: u64,
     slow: bool,
-    payload: Range<usize>,
-    result: Result<Range<usize>, Box<Failure>>,
+    // Payload and value stand one behind the other: from `start` to `middle`, and from there to `end`.
+    start: usize,
+    middle: usize,
+    end: usize,
+    failure: Option<Box<Failure>>,
 }
 
 impl OutcomeBatch {
@@ -148,27 +149,21 @@ impl OutcomeBatch {
     }
 
     /// Appends a copy of an outcome.
+    #[inline]
     pub fn push(&mut self, outcome: Outcome<'_>) {
-        let payload = self.append(outcome.payload);
-        let result = match outcome.result {
-            Ok(value) => Ok(self.append(value)),
-            Err(failure) => Err(Box::new(failure.clone())),
-        };
-        self.records.push(Record {
-            task: outcome.task,
-            attempts: outcome.attempts,
-            worker: outcome.worker,
-            micros: outcome.micros,
-            slow: outcome.slow,
-            payload,
-            result,
-        });
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> Range<usize> {
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        start..self.bytes.len()
+        self.bytes.extend_from_slice(outcome.payload);
+        let middle = self.bytes.len();
+        let failure = match outcome.result {
+            Ok(value) => {
+                self.bytes.extend_from_slice(value);
+                None
+            }
+            Err(failure) => Some(Box::new(failure.clone())),
+        };
+        let Outcome { task, attempts, worker, micros, slow, .. } = outcome;
+        let end = self.bytes.len();
+        self.records.push(Record { task, attempts, worker, micros, slow, start, middle, end, failure });
     }
 
     /// The outcomes, in the order in which they were pushed.
@@ -184,16 +179,21 @@ impl OutcomeBatch {
     fn outcome<'a>(&'a self, record: &'a Record) -> Outcome<'a> {
         Outcome {
             task: record.task,
-            payload: self.bytes.get(record.payload.clone()).unwrap_or_default(),
+            payload: self.bytes.get(record.start..record.middle).unwrap_or_default(),
             attempts: record.attempts,
             worker: record.worker,
             micros: record.micros,
             slow: record.slow,
-            result: match &record.result {
-                Ok(value) => Ok(self.bytes.get(value.clone()).unwrap_or_default()),
-                Err(failure) => Err(failure),
+            result: match &record.failure {
+                None => Ok(self.bytes.get(record.middle..record.end).unwrap_or_default()),
+                Some(failure) => Err(failure),
             },
         }
+    }
+
+    /// Gives every outcome another task id.
+    pub(crate) fn renumber(&mut self, mut number: impl FnMut(TaskId) -> TaskId) {
+        self.records.iter_mut().for_each(|record| record.task = number(record.task));
     }
 
     /// Forgets the outcomes and keeps the memory.

@@ -3,24 +3,36 @@
 //!
 //! Adding a kind touches this crate only: one module, one line in [`registry`], one job file.
 
+mod command;
 mod faults;
 pub mod images;
 mod kind;
+mod lines;
 mod pi;
 mod primes;
 mod reduce;
+mod size;
 mod sleep;
 pub mod spec;
 #[cfg(test)]
 mod testing;
 
 pub use kind::{
-    BadValue, Combine, Key, Kind, Plan, PlanError, PlanOptions, Presenter, Section, Setup, Tasks,
+    BadValue, Combine, ItemsFrom, Key, Kind, Outputs, Plan, PlanError, PlanOptions, Presenter, Section,
+    Setup, Tasks,
 };
 
 /// All the kinds, in the order in which `kinds` lists them.
 pub fn registry() -> &'static [&'static dyn Kind] {
-    &[&primes::Primes, &reduce::Reduce, &images::Images, &pi::Pi, &sleep::Sleep, &faults::Faults]
+    &[
+        &primes::Primes,
+        &reduce::Reduce,
+        &images::Images,
+        &command::Command,
+        &pi::Pi,
+        &sleep::Sleep,
+        &faults::Faults,
+    ]
 }
 
 /// The kind with this name.

@@ -7,6 +7,7 @@
 //! | 1 | worker | the running task's id |
 //! | 2 | worker | its attempt |
 //! | 3 | worker | when it started: `CLOCK_MONOTONIC` nanoseconds |
+//! | 4 | coordinator | the cancelled task that the worker has been warned of: its id + 1 |
 //! | 8, 16, 24, 32 | both | claim words, each on a cache line of its own: batch (low 32 bits) << 32, next << 16, end |
 //!
 //! A batch uses the claim word `batch % 4`. Before it starts the task at a position, the worker claims it
@@ -32,6 +33,7 @@ const PROGRESS: usize = 0;
 const TASK: usize = 1;
 const ATTEMPT: usize = 2;
 const STARTED: usize = 3;
+const WARNED: usize = 4;
 const CLAIMS: usize = 8;
 const CLAIM_STRIDE: usize = 8;
 /// How many batches may be open at once: more than the two that a worker's credit allows.
@@ -119,6 +121,11 @@ impl StatusCell {
             }
         }
         None
+    }
+
+    /// Lets the worker know that a task is cancelled which it runs: it will be killed soon.
+    pub fn warn(&self, task: TaskId) {
+        self.page.word::<WARNED>().store(task.0.wrapping_add(1), Release);
     }
 
     /// How many tasks the worker has finished since it was started.
@@ -213,6 +220,11 @@ impl WorkerCell {
                 Err(now) => seen = now,
             }
         }
+    }
+
+    /// True where the coordinator has cancelled this task, and will soon kill the process that runs it.
+    pub fn is_cancelled(&self, task: TaskId) -> bool {
+        self.page.word::<WARNED>().load(Acquire) == task.0.wrapping_add(1)
     }
 
     /// Says that a task starts. Whatever it does comes after: the cell blames it from here on.

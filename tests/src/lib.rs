@@ -10,6 +10,7 @@ mod gauge;
 mod leaks;
 mod random;
 mod terminal;
+mod tracer;
 
 pub use command::{Finished, Place, Started, program, wait_until};
 pub use figures::Figures;
@@ -17,3 +18,4 @@ pub use gauge::{Gauge, Peak};
 pub use leaks::{processes_of, workers_of};
 pub use random::{Random, number};
 pub use terminal::Session;
+pub use tracer::{Traced, run_until_write};

@@ -7,7 +7,7 @@ use std::path::Path;
 use nix::sys::signal::Signal;
 
 use super::exit::Exit;
-use super::line::again_command;
+use super::line::{NOT_AGAIN, again_command};
 use super::logging::Verbosity;
 use super::request::{ReportSettings, RunRequest};
 use super::runs::timestamp;
@@ -43,8 +43,11 @@ pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Ex
     let on_screen = results.screen.is_some_and(|screen| screen.format == Format::Text);
     let stored = match &keep {
         Keep::Nowhere(_) => None,
-        Keep::New(store, _) | Keep::Again(store, _) => Some(unless_default(store)),
+        Keep::New(store, _) | Keep::Incremental(store, ..) | Keep::Again(store, _) => {
+            Some(unless_default(store))
+        }
     };
+    let reads_stdin = job.reads_stdin;
     let progress = Progress::start(ProgressSettings {
         mode: progress,
         quiet: verbosity == Verbosity::Quiet,
@@ -68,7 +71,7 @@ pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Ex
     drop((observers, progress));
     let traced = trace.map(TraceFile::finish).transpose();
     let done = done?;
-    let next = stored.map(|store| what_next(&done, store.as_deref())).unwrap_or_default();
+    let next = stored.map(|store| what_next(&done, reads_stdin, store.as_deref())).unwrap_or_default();
     if let Some(path) = html {
         report::write(&page(&done, begun), &path)?;
     }
@@ -112,12 +115,15 @@ fn tell_trace(traced: Option<TraceEnd>, verbosity: Verbosity) {
 }
 
 /// The commands that may come next for a run that is stored, to be pasted as they are.
-fn what_next(done: &RunReport, store: Option<&Path>) -> String {
+fn what_next(done: &RunReport, reads_stdin: bool, store: Option<&Path>) -> String {
     let command = |what| again_command(what, &done.run_id, store);
+    if done.is_resumable() && reads_stdin {
+        return format!("it can't go on: {NOT_AGAIN}\n");
+    }
     if done.is_resumable() {
         return format!("go on with: {}\n", command("resume"));
     }
-    if done.summary.tasks.failed == 0 {
+    if done.summary.tasks.failed == 0 || reads_stdin {
         return String::new();
     }
     format!(

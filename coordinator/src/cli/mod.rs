@@ -6,6 +6,7 @@ mod check;
 mod execute;
 mod exit;
 mod flags;
+mod incremental;
 mod kinds;
 mod line;
 mod logging;

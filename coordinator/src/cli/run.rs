@@ -12,7 +12,7 @@ use super::logging::Verbosity;
 use super::request::RunRequest;
 use super::shown::ShowArgs;
 use super::stored::{KeepArgs, keep_new};
-use super::{check, execute};
+use super::{check, execute, incremental};
 use crate::job::{Kinds, RunSettings};
 use crate::output::Format;
 
@@ -23,6 +23,7 @@ Examples:
   coordinator run jobs/primes.toml --format jsonl      one JSON object a line, for programs
   coordinator run jobs/primes.toml --output out.csv    into a file that appears when it is complete
   coordinator run jobs/primes.toml --set input.numbers='[7, 8]'
+  coordinator run jobs/images.toml --incremental       skip the photos that have not changed since last time
   coordinator run jobs/primes.toml --store none        keep nothing of it: it can't be resumed
   coordinator run jobs/primes.toml --progress full     what each worker is at, meanwhile
   coordinator run jobs/primes.toml --trace run.json    a timeline for ui.perfetto.dev
@@ -118,10 +119,13 @@ pub(super) fn run(
     kinds: Kinds,
     out: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
-    let request = RunRequest::prepare(args, verbosity, kinds)?;
+    if args.keep.incremental && !args.dry_run {
+        return incremental::run(args, verbosity, kinds);
+    }
+    let mut request = RunRequest::prepare(args, verbosity, kinds)?;
     if args.dry_run {
         return check::describe(request, out);
     }
-    let keep = keep_new(&args.keep, &request.job, &args.job.source().overrides)?;
+    let keep = keep_new(&args.keep, &mut request.job, &args.job.source().overrides)?;
     execute::execute_kept(request, keep)
 }

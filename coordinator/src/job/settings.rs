@@ -123,7 +123,9 @@ impl RunSettings {
             grace: self.grace.unwrap_or(default.grace),
             start_timeout: default.start_timeout,
             guard: kind.starts_processes(),
+            payloads_in_outcomes: true,
             worker_program: self.worker_program.clone(),
+            ..default
         }
     }
 }

@@ -28,6 +28,12 @@ impl Driver<'_> {
                 self.tell(&PoolEvent::Slow { worker, task });
                 warn!(%worker, task = task.0, attempt, "still running after the soft time limit");
             }
+            Command::Cancelled { task, attempts } => self.end_cancelled(task, attempts),
+            Command::Warn { worker, task } => {
+                if let Some(link) = self.link(worker) {
+                    link.warn(task);
+                }
+            }
             Command::GiveUp(give_up) => {
                 let last = std::mem::take(&mut self.last_death);
                 self.end.get_or_insert(End::NoWorkers { starts: give_up.starts, last });
@@ -98,7 +104,12 @@ impl Driver<'_> {
         let ledger = &self.ledger;
         let Some(Some(link)) = self.links.get_mut(worker.index()) else { return };
         // A dead worker does not take it; its death is told by its pidfd.
-        let sent = link.send_batch(batch, tasks.iter().map(|lease| (*lease, ledger.payload(lease.task))));
+        let sent = match tasks {
+            [lease] if let Some(payload) = ledger.large(lease.task) => {
+                link.send_large(batch, *lease, payload)
+            }
+            _ => link.send_batch(batch, tasks.iter().map(|lease| (*lease, ledger.payload(lease.task)))),
+        };
         if let Err(error) = sent {
             debug!(%worker, %error, "sending failed");
         }
@@ -139,6 +150,7 @@ impl Driver<'_> {
         self.tell(&PoolEvent::Killed { worker, reason });
         match reason {
             KillReason::Timeout(task) => info!(%worker, task = task.0, "killed at the time limit"),
+            KillReason::Cancelled(task) => info!(%worker, task = task.0, "killed for a cancelled task"),
             reason => debug!(%worker, ?reason, "killed"),
         }
     }
@@ -165,6 +177,16 @@ impl Driver<'_> {
         let meta = Meta { attempts: attempt, worker, micros, slow };
         self.ledger.settle(task, meta, Err(Box::new(failure)), &mut self.outbox);
         self.count_task(worker);
+    }
+
+    /// A task was cancelled that nobody ran: it has its outcome, and nobody to blame.
+    fn end_cancelled(&mut self, task: protocol::TaskId, attempts: u32) {
+        self.tell(&PoolEvent::Cancelled { task });
+        let history = self.histories.remove(&task).unwrap_or_default();
+        let message = "cancelled before it began".to_owned();
+        let failure = Failure { reason: Reason::Cancelled, message, history };
+        let meta = Meta { attempts, worker: 0, micros: 0, slow: false };
+        self.ledger.settle(task, meta, Err(Box::new(failure)), &mut self.outbox);
     }
 
     pub(super) fn count_task(&mut self, number: u32) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use nix::sys::eventfd::{EfdFlags, EventFd};
+use protocol::TaskId;
 
 /// Something asked of a running pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub enum Request {
     Stop,
     /// Kill everything and end.
     Abort,
+    /// This task is no longer wanted: it ends as cancelled now, unless it has ended otherwise before that.
+    Cancel(TaskId),
     /// Stop all processes, this one included; go on, without a time limit having run, when it is continued.
     Suspend,
 }

@@ -58,6 +58,7 @@ impl Evidence<'_> {
             Some(KillReason::Stalled) => return "showed no sign of life and was killed".into(),
             Some(KillReason::Stop) => return "was killed at the end of the run".into(),
             Some(KillReason::Timeout(_)) => return "was killed at the time limit".into(),
+            Some(KillReason::Cancelled(_)) => return "was killed for a cancelled task".into(),
             Some(KillReason::Protocol) | None => {}
         }
         if !self.greeted {
@@ -79,6 +80,7 @@ impl Evidence<'_> {
         match (reason, timeout) {
             (Reason::Timeout, Some(limit)) => format!("ran past the limit of {limit:?}"),
             (Reason::Memory, _) => self.sentence(),
+            (Reason::Cancelled, _) => "cancelled while it ran".into(),
             _ => format!("the worker {}", self.sentence()),
         }
     }

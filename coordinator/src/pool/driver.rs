@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use protocol::{MAX_PAYLOAD, TaskId, monotonic_nanos};
+use protocol::{MAX_MESSAGE, MAX_PAYLOAD, TaskId, monotonic_nanos};
 
 use super::clock::Clock;
 use super::frames::Details;
@@ -37,6 +37,9 @@ const HELD_BYTES: usize = 256 << 20;
 const HELD_DONE_BYTES: usize = HELD_BYTES / 2;
 /// How many tasks are taken from the source at once.
 const TAKE: usize = 4096;
+/// What a payload in the arena counts in the queue, in bytes: more than a batch may have, so that it is sent
+/// alone. The arena bounds its memory.
+const LARGE_COST: usize = MAX_MESSAGE;
 /// How long a worker may live after its link has ended.
 pub(super) const LINGER: Duration = Duration::from_millis(50);
 /// How often the workers' memory is looked at, where it is limited.
@@ -92,7 +95,7 @@ pub(super) struct Driver<'a> {
     controlled: &'a Controlled,
     source: &'a mut dyn Source,
     sink: &'a mut dyn Sink,
-    observer: &'a mut dyn Observer,
+    pub(super) observer: &'a mut dyn Observer,
     planning: bool,
     congested: bool,
     incoming: Incoming,
@@ -131,7 +134,7 @@ impl<'a> Driver<'a> {
             work,
             program: options.worker_program.clone().map_or(Program::Itself, Program::Path),
             queue: Queue::new(queue_config(options)),
-            ledger: Ledger::new(options.order),
+            ledger: Ledger::new(options.order, options.payloads_in_outcomes),
             links: (0..workers).map(|_| None).collect(),
             guard: options.guard.then(Guard::start).transpose()?,
             reports: vec![WorkerReport::default(); workers as usize],
@@ -196,8 +199,10 @@ impl<'a> Driver<'a> {
 
     fn on_wake(&mut self) {
         self.controlled.waker().reset();
+        let mut cancelled = Vec::new();
         while let Some(request) = self.controlled.next() {
             match request {
+                Request::Cancel(task) => cancelled.push(task),
                 Request::Stop => {
                     self.end.get_or_insert(End::Stopped);
                     self.handle(Event::Stop);
@@ -209,6 +214,16 @@ impl<'a> Driver<'a> {
                 Request::Suspend => self.suspend(),
             }
         }
+        // Together: what one of them makes the queue take back from a worker is not sent out again for the next.
+        if !cancelled.is_empty() {
+            self.cancel(&cancelled);
+        }
+    }
+
+    fn cancel(&mut self, tasks: &[TaskId]) {
+        let mut commands = std::mem::take(&mut self.commands);
+        self.queue.handle(self.now(), Event::Cancel { tasks }, &mut commands);
+        self.carry_out(commands);
     }
 
     /// Stops the workers and this process; returns when it is continued.
@@ -315,20 +330,15 @@ impl<'a> Driver<'a> {
     }
 
     fn put_incoming(&mut self) {
-        let incoming = std::mem::take(&mut self.incoming);
-        let fits = |payload: &&[u8]| payload.len() <= MAX_PAYLOAD;
-        let mut done = incoming.done.iter().peekable();
-        for payload in incoming.payloads.iter().take_while(fits) {
-            self.ledger.push(payload);
-            match done.next_if(|outcome| outcome.task.0 == self.queue.counts().planned) {
-                None => {
-                    self.queue.put(payload.len(), 0);
-                }
-                Some(outcome) => self.restore(&outcome),
-            }
+        let mut incoming = std::mem::take(&mut self.incoming);
+        let too_long = incoming.payloads.lengths().position(|length| length > MAX_PAYLOAD);
+        if too_long.is_none() && incoming.done.is_empty() && incoming.large.is_empty() {
+            self.ledger.push_all(&incoming.payloads);
+            self.queue.put_all(incoming.payloads.lengths(), 0);
+        } else {
+            self.put_one_by_one(&mut incoming, too_long.unwrap_or(usize::MAX));
         }
-        drop(done);
-        let too_long = incoming.payloads.iter().find(|payload| !fits(payload)).map(<[u8]>::len);
+        let too_long = too_long.and_then(|place| incoming.payloads.get(place)).map(<[u8]>::len);
         self.incoming = incoming;
         if let Some(length) = too_long {
             let task = self.queue.counts().planned;
@@ -337,6 +347,30 @@ impl<'a> Driver<'a> {
         }
         self.tell_planning();
         self.handle(Event::Tick);
+    }
+
+    /// The first `count` tasks, some of which are done or have their payloads elsewhere.
+    fn put_one_by_one(&mut self, incoming: &mut Incoming, count: usize) {
+        let mut done = incoming.done.iter().peekable();
+        let mut large = incoming.large.drain(..).peekable();
+        for (place, payload) in incoming.payloads.iter().take(count).enumerate() {
+            let cost = match large.next_if(|(at, _)| *at == place) {
+                None => {
+                    self.ledger.push(payload);
+                    payload.len()
+                }
+                Some((_, extent)) => {
+                    self.ledger.push_large(extent);
+                    LARGE_COST
+                }
+            };
+            match done.next_if(|outcome| outcome.task.0 == self.queue.counts().planned) {
+                None => {
+                    self.queue.put(cost, 0);
+                }
+                Some(outcome) => self.restore(&outcome),
+            }
+        }
     }
 
     fn tell_planning(&mut self) {
@@ -462,7 +496,8 @@ impl<'a> Driver<'a> {
             }
         }
         let too_many = || {
-            let failed = self.queue.counts().failed;
+            let counts = self.queue.counts();
+            let failed = counts.failed - counts.cancelled;
             self.options.max_failures.is_some_and(|max| failed > max).then_some(End::TooManyFailures)
         };
         let (mut counts, restored) = (self.queue.counts(), self.restored);
@@ -512,6 +547,7 @@ fn queue_config(options: &PoolOptions) -> QueueConfig {
         max_failures: options.max_failures,
         start_timeout: options.start_timeout,
         grace: options.grace,
+        cancel_grace: options.cancel_grace,
         seed: 0,
         ..QueueConfig::default()
     }

@@ -1,6 +1,5 @@
 //! What workers say: read without waiting, believed in nothing.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use protocol::{Filled, FromWorker, Hello, MAX_VALUE, OutcomeResult, Outcomes, TaskId};
@@ -23,20 +22,27 @@ pub(crate) struct Details {
 #[derive(Debug)]
 enum Body {
     /// A value or a sentence, by its place in the frame.
-    Here(Range<usize>),
+    Here { start: u32, length: u32 },
     /// A value that came before, in pieces.
-    Chunked(Vec<u8>),
+    #[expect(clippy::box_collection, reason = "it is rare, and there is one of these for each tiny task")]
+    Chunked(Box<Vec<u8>>),
 }
+
+/// Memory for a long value that is kept for the next one, in bytes, at most.
+const KEEP: usize = 20 << 20;
 
 impl Details {
     #[cfg(test)]
     pub(super) fn empty(micros: u64) -> Self {
-        Self { micros, body: Body::Here(0..0) }
+        Self { micros, body: Body::Here { start: 0, length: 0 } }
     }
 
     fn bytes<'a>(&'a self, frame: &'a [u8]) -> &'a [u8] {
         match &self.body {
-            Body::Here(range) => frame.get(range.clone()).unwrap_or_default(),
+            Body::Here { start, length } => {
+                let rest = frame.get(*start as usize..).unwrap_or_default();
+                rest.get(..*length as usize).unwrap_or_default()
+            }
             Body::Chunked(value) => value,
         }
     }
@@ -121,6 +127,12 @@ impl Driver<'_> {
             FromWorker::Refused { message } => link.refused = Some(message.to_owned()),
             FromWorker::Chunk { task, attempt, bytes } => return keep_chunk(link, task, attempt, bytes),
             FromWorker::Outcomes(outcomes) => return self.process_outcomes(link, frame, &outcomes),
+            // Nobody speaks for a task that he does not have.
+            FromWorker::Progress { task, attempt, done, total } => {
+                if self.queue.has(worker, task, attempt) {
+                    self.tell(&PoolEvent::Progress { worker, task, done, total });
+                }
+            }
             FromWorker::Goodbye { tasks, why, .. } => {
                 debug!(%worker, tasks, ?why, "said goodbye");
                 link.goodbye = true;
@@ -164,6 +176,7 @@ impl Driver<'_> {
                 self.settle(link, &said, command);
             }
             self.commands = commands;
+            take_back(link, &mut details);
         }
         self.frame_reports = reports;
         self.frame_details = details;
@@ -235,7 +248,7 @@ fn parse(
             OutcomeResult::Ok(value) => (Verdict::Ok, here(frame, value)),
             OutcomeResult::Chunked(length) => {
                 let value = take_chunks(link, outcome.task, outcome.attempt, length)?;
-                (Verdict::Ok, Body::Chunked(value))
+                (Verdict::Ok, Body::Chunked(Box::new(value)))
             }
             OutcomeResult::Error(text) => (Verdict::Failed(Reason::Error), here(frame, text.as_bytes())),
             OutcomeResult::Memory(text) => (Verdict::Failed(Reason::Memory), here(frame, text.as_bytes())),
@@ -249,12 +262,14 @@ fn parse(
 
 /// Where in the frame a part of it lies.
 fn here(frame: &[u8], part: &[u8]) -> Body {
-    let start = (part.as_ptr() as usize).wrapping_sub(frame.as_ptr() as usize);
-    Body::Here(start..start.saturating_add(part.len()))
+    // A frame is far shorter than 4 GiB.
+    let start = (part.as_ptr() as usize).wrapping_sub(frame.as_ptr() as usize) as u32;
+    Body::Here { start, length: part.len() as u32 }
 }
 
 fn keep_chunk(link: &mut Link, task: TaskId, attempt: u32, bytes: &[u8]) -> Result<(), String> {
-    let (whose, which, value) = link.chunks.get_or_insert_with(|| (task, attempt, Vec::new()));
+    let spare = &mut link.spare;
+    let (whose, which, value) = link.chunks.get_or_insert_with(|| (task, attempt, std::mem::take(spare)));
     if (*whose, *which) != (task, attempt) {
         return Err("it sent pieces of two values at once".into());
     }
@@ -265,7 +280,23 @@ fn keep_chunk(link: &mut Link, task: TaskId, attempt: u32, bytes: &[u8]) -> Resu
     Ok(())
 }
 
+/// Keeps the memory of a value that came in pieces for the next one.
+fn take_back(link: &mut Link, details: &mut Vec<Details>) {
+    if !std::mem::take(&mut link.took_chunks) {
+        return;
+    }
+    for Details { body, .. } in details.drain(..) {
+        if let Body::Chunked(mut value) = body
+            && value.capacity() <= KEEP
+        {
+            value.clear();
+            link.spare = *value;
+        }
+    }
+}
+
 fn take_chunks(link: &mut Link, task: TaskId, attempt: u32, length: u64) -> Result<Vec<u8>, String> {
+    link.took_chunks = true;
     match link.chunks.take() {
         Some((whose, which, value)) if (whose, which, value.len() as u64) == (task, attempt, length) => {
             Ok(value)

@@ -29,7 +29,7 @@ pub use observe::{Done, Limit, Observer, PoolEvent, RunningTask};
 pub use options::{BatchSize, Limits, Order, PoolOptions};
 pub use report::{End, PoolReport, WorkerReport};
 pub use sink::{Offer, OutcomeWriter, Sink, Writer};
-pub use source::{Earlier, Incoming, Planner, Source, Supply};
+pub use source::{ARENA_BYTES, Earlier, Incoming, Planner, Source, Supply};
 
 /// Outcomes made up, for tests of those who look.
 #[cfg(test)]

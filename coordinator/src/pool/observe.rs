@@ -91,6 +91,31 @@ pub enum PoolEvent<'a> {
         /// Whether it is tried again or has failed for good.
         fate: Fate,
     },
+    /// A task was cancelled that nobody ran.
+    Cancelled {
+        /// Which task.
+        task: TaskId,
+    },
+    /// A running task says how far it has come.
+    Progress {
+        /// Which worker.
+        worker: WorkerId,
+        /// Which task.
+        task: TaskId,
+        /// So much is done.
+        done: u64,
+        /// Of so much.
+        total: u64,
+    },
+    /// A worker has printed a line.
+    Printed {
+        /// Which worker.
+        worker: WorkerId,
+        /// What it was running then.
+        task: Option<TaskId>,
+        /// The line, without its end.
+        line: &'a str,
+    },
     /// A task has run past its soft limit.
     Slow {
         /// Which worker.

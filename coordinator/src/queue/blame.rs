@@ -42,8 +42,8 @@ impl Queue {
         if blamed.is_none() && is_unexplained(phase, death) {
             self.suspect(&rest, phase, last);
         }
-        self.give_back(&rest);
-        self.replace(now, worker, blamed.is_some());
+        let ended = self.give_back(&rest, out);
+        self.replace(now, worker, blamed.is_some() || ended);
         self.stop_after_failures(now, out);
     }
 
@@ -83,6 +83,9 @@ impl Queue {
             (Phase::Killed(KillReason::Timeout(late)), _) => {
                 return running.filter(|task| *task == late).map(|task| (task, Reason::Timeout));
             }
+            (Phase::Killed(KillReason::Cancelled(unwanted)), _) => {
+                return running.filter(|task| *task == unwanted).map(|task| (task, Reason::Cancelled));
+            }
             (Phase::Killed(KillReason::Protocol), _) => Reason::Protocol,
             (Phase::Killed(_), _) | (_, Death::Orderly | Death::NeverBorn) => return None,
             (_, Death::Crash(reason)) => reason,
@@ -113,13 +116,14 @@ impl Queue {
     }
 
     /// Empties a worker's hands and decides whether and when it is started again.
-    fn replace(&mut self, now: Time, worker: WorkerId, charged: bool) {
+    fn replace(&mut self, now: Time, worker: WorkerId, ended_some: bool) {
         let limit = self.config.max_idle_starts.get();
         let wanted = self.course == Course::Work && (self.planning || self.slots.unfinished() > 0);
         let Some(state) = self.worker_mut(worker) else { return };
-        // A charged attempt is progress: it can't go on for ever.
-        let progressed = state.progressed || charged;
+        // An attempt that is charged and a task that is cancelled are progress: they can't go on for ever.
+        let progressed = state.progressed || ended_some;
         state.batches.clear();
+        state.condemned.clear();
         state.lone = false;
         state.check_at = None;
         state.idle_starts = if progressed { 0 } else { state.idle_starts.saturating_add(1) };
@@ -148,11 +152,11 @@ impl Queue {
     }
 
     /// Brings tasks back whose backoff is over.
-    pub(super) fn wake_waiting(&mut self, now: Time) {
+    pub(super) fn wake_waiting(&mut self, now: Time, out: &mut Vec<Command>) {
         while let Some(task) = self.ready.pop_due(now) {
             let waits = self.slots.get(task).is_some_and(|slot| slot.state == State::Waiting);
             if waits {
-                self.give_back(&[task]);
+                self.give_back(&[task], out);
             }
         }
     }

@@ -10,7 +10,7 @@ const RECALL_CHECK: Duration = Duration::from_millis(1);
 
 impl Queue {
     pub(super) fn on_tick(&mut self, now: Time, out: &mut Vec<Command>) {
-        self.wake_waiting(now);
+        self.wake_waiting(now, out);
         self.start_absent(now, out);
         for worker in self.worker_ids() {
             self.check_worker(now, worker, out);
@@ -45,13 +45,30 @@ impl Queue {
         running: Option<Running>,
         out: &mut Vec<Command>,
     ) {
-        let Some(limit) = self.shortest_limit() else { return };
         // An answer that comes late may speak of an attempt that is over.
         let running = running.filter(|running| self.is_its_attempt(worker, running));
         let Some(state) = self.workers.get_mut(worker.index()) else { return };
         if !matches!(state.phase, Phase::Running | Phase::Leaving) || state.is_idle() {
             return;
         }
+        if self.end_condemned(now, worker, running, out) {
+            return;
+        }
+        if let Some(limit) = self.shortest_limit() {
+            self.check_limits(now, worker, running, limit, out);
+        }
+        self.look_again_at_condemned(now, worker);
+    }
+
+    fn check_limits(
+        &mut self,
+        now: Time,
+        worker: WorkerId,
+        running: Option<Running>,
+        limit: Duration,
+        out: &mut Vec<Command>,
+    ) {
+        let Some(state) = self.workers.get_mut(worker.index()) else { return };
         let slot = running.and_then(|running| self.slots.get_mut(running.task).map(|slot| (running, slot)));
         let Some((running, slot)) = slot else {
             return self.on_observed_idle(now, worker, limit, out);

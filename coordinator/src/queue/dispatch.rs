@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use protocol::TaskId;
 
+use super::ready::Pick;
 use super::slots::State;
 use super::worker::{Batch, CREDIT, Phase};
 use super::{BatchId, Command, Course, Lease, Queue, Time, WorkerId};
@@ -98,42 +99,41 @@ impl Queue {
                 continue;
             }
             slot.state = State::Leased(worker);
+            let attempt = slot.attempts.saturating_add(1);
             if let Some(state) = self.worker_mut(worker) {
                 state.lone = true;
             }
-            return self.send(worker, vec![task], now, out);
+            return self.send(worker, vec![Lease { task, attempt }], now, out);
         }
     }
 
     /// Takes up to `size` tasks for a worker, within what a message can carry.
-    fn take(&mut self, worker: WorkerId, size: usize) -> Vec<TaskId> {
+    fn take(&mut self, worker: WorkerId, size: usize) -> Vec<Lease> {
         let mut tasks = Vec::with_capacity(size);
         let mut bytes = 0;
         let (slots, limit) = (&mut self.slots, self.config.batch_bytes);
         self.ready.pop_while(|task| {
             // What is no longer there or no longer ready is dropped from its lane.
-            let Some(slot) = slots.get_mut(task) else { return true };
+            let Some(slot) = slots.get_mut(task) else { return Pick::Stale };
             if slot.state != State::Ready {
-                return true;
+                return Pick::Stale;
             }
             let cost = slot.bytes as usize + TASK_OVERHEAD;
             if tasks.len() >= size || (!tasks.is_empty() && bytes + cost > limit) {
-                return false;
+                return Pick::Enough;
             }
             bytes += cost;
             slot.state = State::Leased(worker);
-            tasks.push(task);
-            true
+            tasks.push(Lease { task, attempt: slot.attempts.saturating_add(1) });
+            Pick::Taken
         });
         tasks
     }
 
-    fn send(&mut self, worker: WorkerId, tasks: Vec<TaskId>, now: Time, out: &mut Vec<Command>) {
+    fn send(&mut self, worker: WorkerId, tasks: Vec<Lease>, now: Time, out: &mut Vec<Command>) {
         if tasks.is_empty() {
             return;
         }
-        let attempt = |task: &TaskId| self.slots.get(*task).map_or(1, |slot| slot.attempts.saturating_add(1));
-        let leases = tasks.iter().map(|task| Lease { task: *task, attempt: attempt(task) }).collect();
         let id = BatchId(self.next_batch);
         self.next_batch += 1;
         let watch = self.shortest_limit();
@@ -145,8 +145,8 @@ impl Queue {
         if state.is_idle() {
             state.news(now);
         }
-        state.batches.push_back(Batch::new(id, tasks));
-        out.push(Command::Send { worker, batch: id, tasks: leases });
+        state.batches.push_back(Batch::new(id, tasks.iter().map(|lease| lease.task).collect()));
+        out.push(Command::Send { worker, batch: id, tasks });
     }
 
     /// Takes back what one worker has not started when another has nothing to do.
@@ -193,7 +193,14 @@ impl Queue {
         }
     }
 
-    pub(super) fn on_recalled(&mut self, now: Time, worker: WorkerId, id: BatchId, started: usize) {
+    pub(super) fn on_recalled(
+        &mut self,
+        now: Time,
+        worker: WorkerId,
+        id: BatchId,
+        started: usize,
+        out: &mut Vec<Command>,
+    ) {
         let Some(state) = self.workers.get_mut(worker.index()) else { return };
         let Some(batch) = state.batches.iter_mut().find(|batch| batch.id == id) else { return };
         // Whatever stays has been started or is done: there is nothing more to recall from this batch.
@@ -204,13 +211,20 @@ impl Queue {
         if state.is_idle() {
             state.news(now);
         }
-        self.give_back(&taken);
+        self.give_back(&taken, out);
     }
 
-    /// Puts tasks that were leased and not run back to the front, in their order, uncharged.
-    pub(super) fn give_back(&mut self, tasks: &[TaskId]) {
+    /// Puts tasks that were leased and not run back to the front, in their order, uncharged; those that are
+    /// cancelled end here. True where there was one.
+    pub(super) fn give_back(&mut self, tasks: &[TaskId], out: &mut Vec<Command>) -> bool {
+        let mut ended = false;
         for task in tasks.iter().rev() {
             let Some(slot) = self.slots.get_mut(*task) else { continue };
+            if slot.cancelled {
+                self.end_cancelled(*task, out);
+                ended = true;
+                continue;
+            }
             slot.state = State::Ready;
             if slot.is_quarantined() {
                 self.ready.push_lone(*task);
@@ -218,5 +232,6 @@ impl Queue {
                 self.ready.push_front(slot.priority, *task);
             }
         }
+        ended
     }
 }

@@ -95,6 +95,11 @@ pub enum Event<'a> {
         /// How it ended.
         death: Death,
     },
+    /// These tasks are no longer wanted: they end as cancelled, unless they have ended otherwise before that.
+    Cancel {
+        /// Which.
+        tasks: &'a [TaskId],
+    },
     /// Start nothing more; let running tasks finish for the time of grace.
     Stop,
     /// End now.
@@ -217,6 +222,20 @@ pub enum Command {
         /// The attempt.
         attempt: u32,
     },
+    /// A task that nobody runs has been cancelled, and has failed for good.
+    Cancelled {
+        /// The task.
+        task: TaskId,
+        /// How many attempts of it have failed.
+        attempts: u32,
+    },
+    /// Let a worker know that the task which it runs is cancelled: it will be killed soon.
+    Warn {
+        /// Whom.
+        worker: WorkerId,
+        /// The task.
+        task: TaskId,
+    },
     /// The run can't go on: no worker is left and none can be started.
     GiveUp(GiveUp),
     /// All is done and everybody has gone.
@@ -250,6 +269,8 @@ pub enum KillReason {
     Stalled,
     /// It spoke nonsense.
     Protocol,
+    /// It has this task, which is cancelled, and does not give it back.
+    Cancelled(TaskId),
     /// It did not greet in time.
     StartTimeout,
     /// The run ends.

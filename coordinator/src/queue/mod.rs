@@ -13,6 +13,7 @@
 //! it must catch.
 
 mod blame;
+mod cancel;
 mod deadlines;
 mod dispatch;
 mod event;
@@ -87,6 +88,8 @@ pub struct QueueConfig {
     pub max_idle_starts: NonZeroU32,
     /// How long running tasks may go on after a stop.
     pub grace: Duration,
+    /// How long a cancelled task may go on that is running, to tidy up behind itself.
+    pub cancel_grace: Duration,
 }
 
 impl Default for QueueConfig {
@@ -111,6 +114,7 @@ impl Default for QueueConfig {
             start_timeout: Duration::from_secs(10),
             max_idle_starts: NonZeroU32::MIN.saturating_add(5),
             grace: Duration::from_secs(10),
+            cancel_grace: Duration::ZERO,
         }
     }
 }
@@ -133,8 +137,10 @@ pub struct Counts {
     pub planned: u64,
     /// Tasks that ended well.
     pub ok: u64,
-    /// Tasks that failed for good.
+    /// Tasks that failed for good, cancelled ones included.
     pub failed: u64,
+    /// Tasks that were cancelled.
+    pub cancelled: u64,
     /// Attempts that will be or were made again.
     pub retried: u64,
     /// Workers started again.
@@ -224,10 +230,23 @@ impl Queue {
         task
     }
 
+    /// Adds a task for each of these payload lengths; as [`put`](Self::put) for each of them.
+    pub fn put_all(&mut self, lengths: impl Iterator<Item = usize>, priority: i32) {
+        let first = self.slots.next();
+        for bytes in lengths {
+            let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+            self.slots.push(Slot::new(bytes, priority));
+            self.held_bytes += bytes as usize;
+        }
+        let last = self.slots.next();
+        self.counts.planned += last.0 - first.0;
+        self.ready.push_back_all(priority, first, last);
+    }
+
     /// Adds a task that an earlier run has done: it takes an id and nothing else.
     pub fn skip(&mut self) -> TaskId {
         let task = self.slots.push(Slot::new(0, 0));
-        self.slots.finish(task);
+        self.slots.finish_if(task, |_| true);
         self.counts.planned += 1;
         task
     }
@@ -240,13 +259,14 @@ impl Queue {
             Event::Congested(congested) => self.congested = congested,
             Event::Started { worker } => self.on_started(now, worker),
             Event::Outcomes { worker, busy, reports } => self.on_outcomes(now, worker, busy, reports, out),
-            Event::Recalled { worker, batch, started } => self.on_recalled(now, worker, batch, started),
+            Event::Recalled { worker, batch, started } => self.on_recalled(now, worker, batch, started, out),
             Event::Observed { worker, running } => self.on_observed(now, worker, running, out),
             Event::Recycle { worker } => self.on_recycle(now, worker, out),
             Event::Broke { worker } => self.on_broke(worker, out),
             Event::Died { worker, running, unreported, death } => {
                 self.on_died(now, worker, LastWords { running, unreported, death }, out);
             }
+            Event::Cancel { tasks } => self.on_cancel(now, tasks, out),
             Event::Stop => self.on_stop(now, out),
             Event::Abort => self.on_abort(out),
         }
@@ -277,6 +297,11 @@ impl Queue {
     /// Counts so far.
     pub fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// True where this worker has this task, for this attempt.
+    pub fn has(&self, worker: WorkerId, task: TaskId, attempt: u32) -> bool {
+        self.is_its_attempt(worker, &Running { task, attempt, since: Time(0) })
     }
 
     /// How many times a worker was started.

@@ -13,13 +13,36 @@ const AGE: u32 = 64;
 #[derive(Debug, Default)]
 struct Lane {
     tasks: VecDeque<TaskId>,
+    // How many of them are no longer there to be had: cancelled ones are not searched for.
+    stale: usize,
     passed: u32,
 }
+
+impl Lane {
+    fn is_empty(&self) -> bool {
+        self.tasks.len() == self.stale
+    }
+}
+
+/// What a taker says of a task at the front of a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pick {
+    /// It takes it.
+    Taken,
+    /// It is no longer there to be had.
+    Stale,
+    /// It wants no more.
+    Enough,
+}
+
+/// A lane is tidied up once it holds more than this many stale tasks, and more of them than of others.
+const STALE: usize = 64;
 
 /// Everything that is not in a worker's hands.
 #[derive(Debug, Default)]
 pub(super) struct Ready {
-    // Highest priority first. Invariant: no lane is empty; `count` is the sum of their lengths.
+    // Highest priority first. Invariant: no lane is empty; `count` is the sum of their lengths, stale tasks
+    // left out.
     lanes: BTreeMap<Reverse<i32>, Lane>,
     count: usize,
     // Tasks that must be alone in a worker's hands.
@@ -31,6 +54,15 @@ impl Ready {
     pub(super) fn push_back(&mut self, priority: i32, task: TaskId) {
         self.lanes.entry(Reverse(priority)).or_default().tasks.push_back(task);
         self.count += 1;
+    }
+
+    /// All tasks from `first` on, before `last`.
+    pub(super) fn push_back_all(&mut self, priority: i32, first: TaskId, last: TaskId) {
+        let count = usize::try_from(last.0.saturating_sub(first.0)).unwrap_or(usize::MAX);
+        if count > 0 {
+            self.lanes.entry(Reverse(priority)).or_default().tasks.extend((first.0..last.0).map(TaskId));
+            self.count += count;
+        }
     }
 
     pub(super) fn push_front(&mut self, priority: i32, task: TaskId) {
@@ -59,21 +91,40 @@ impl Ready {
         self.lone.pop_front()
     }
 
+    /// A task that stands in a lane, or alone, is no longer there to be had; `is_stale` knows it already.
+    pub(super) fn forget(&mut self, priority: i32, task: TaskId, is_stale: impl Fn(TaskId) -> bool) {
+        if let Some(place) = self.lone.iter().position(|lone| *lone == task) {
+            self.lone.remove(place);
+            return;
+        }
+        let Some(lane) = self.lanes.get_mut(&Reverse(priority)) else { return };
+        self.count = self.count.saturating_sub(1);
+        lane.stale += 1;
+        if lane.stale > STALE && lane.stale * 2 > lane.tasks.len() {
+            lane.tasks.retain(|task| !is_stale(*task));
+            lane.stale = 0;
+        }
+        if lane.is_empty() {
+            self.lanes.remove(&Reverse(priority));
+        }
+    }
+
     /// Takes tasks from the front of the lane whose turn it is, as long as `take` agrees.
-    pub(super) fn pop_while(&mut self, mut take: impl FnMut(TaskId) -> bool) {
+    pub(super) fn pop_while(&mut self, mut take: impl FnMut(TaskId) -> Pick) {
         let Some(turn) = self.turn() else { return };
         for (priority, lane) in &mut self.lanes {
             lane.passed = if *priority == turn { 0 } else { lane.passed.saturating_add(1) };
         }
         let Some(lane) = self.lanes.get_mut(&turn) else { return };
         while let Some(task) = lane.tasks.front().copied() {
-            if !take(task) {
-                break;
+            match take(task) {
+                Pick::Taken => self.count = self.count.saturating_sub(1),
+                Pick::Stale => lane.stale = lane.stale.saturating_sub(1),
+                Pick::Enough => break,
             }
             lane.tasks.pop_front();
-            self.count -= 1;
         }
-        if lane.tasks.is_empty() {
+        if lane.is_empty() {
             self.lanes.remove(&turn);
         }
     }
@@ -108,7 +159,13 @@ mod tests {
 
     fn pop(ready: &mut Ready) -> Option<u64> {
         let mut got = None;
-        ready.pop_while(|task| got.is_none() && got.replace(task.0).is_none());
+        ready.pop_while(|task| match got {
+            None => {
+                got = Some(task.0);
+                Pick::Taken
+            }
+            Some(_) => Pick::Enough,
+        });
         got
     }
 

@@ -1,6 +1,7 @@
 //! One run of a job: plans, runs, gathers, sums up.
 
 mod gather;
+pub mod incremental;
 mod keep;
 mod record;
 mod restore;
@@ -92,7 +93,7 @@ pub fn run(
     check_setup(&plan)?;
     let mut sink = Gather::open(&results, kind.presenter(&plan.setup)?, plan.combine)?;
     // The outputs first: a run that could not begin is not worth a row.
-    let Kept { id, recorder, earlier, done } = keep.begin()?;
+    let Kept { id, recorder, earlier, done, trouble } = keep.begin(kind.outputs(&plan.setup)?)?;
     sink.record(recorder);
     sink.keep_letters(letters);
     options.workers = enough_workers(&options, plan.total.map(|total| total.saturating_sub(done)));
@@ -103,6 +104,7 @@ pub fn run(
     let mut observers = Both(observer, chronicle.clone());
     let pool = crate::pool::run(&options, &work, controlled, &mut source, &mut sink, &mut observers)?;
     let (gather, written) = sink.finish()?;
+    let written = written.and_then(|()| trouble.take().map_or(Ok(()), |trouble| Err(trouble.into())));
     let wall = Duration::from_nanos(monotonic_nanos().saturating_sub(started));
     let mut summary = summarise(&id, name, kind.name(), &pool, wall);
     summary.time = time_spent(&pool.spent, gather.effort());

@@ -64,6 +64,12 @@ fn golden_pill() {
 }
 
 #[test]
+fn golden_large() {
+    let large = Large { batch: 7, task: 300, attempt: 2, offset: 8192, length: 1 << 20 };
+    to_worker(&ToWorker::Large(large), "03 07 fb 2c 01 02 fb 00 20 fc 00 00 10 00");
+}
+
+#[test]
 fn golden_ready() {
     from_worker(&FromWorker::Ready, "00");
 }
@@ -95,6 +101,14 @@ fn golden_chunk() {
     from_worker(
         &FromWorker::Chunk { task: TaskId(299), attempt: 1, bytes: &[0xff, 0] },
         "03 fb 2b 01 01 02 ff 00",
+    );
+}
+
+#[test]
+fn golden_progress() {
+    from_worker(
+        &FromWorker::Progress { task: TaskId(300), attempt: 1, done: 7, total: 1000 },
+        "05 fb 2c 01 01 07 fb e8 03",
     );
 }
 

@@ -88,6 +88,7 @@ fn to_json(run: &RunInfo) -> Value {
         "wall_seconds": run.wall.as_secs_f64(),
         "tasks": { "total": run.total, "planned": run.planned, "ok": run.ok, "failed": run.failed },
         "parent": run.parent.as_ref().map(|parent| parent.as_str()),
+        "replaced_by": run.replaced_by.as_ref().map(|by| by.as_str()),
     })
 }
 

@@ -25,6 +25,7 @@ impl Book {
         }
         ensure!(self.reports.iter().all(Option::is_none), "not settled: {:?}", self.reports);
         ensure!(self.blamed.is_none(), "not charged: {:?}", self.blamed);
+        ensure!(self.ending.is_empty(), "not cancelled: {:?}", self.ending);
         self.compare(queue)?;
         self.nobody_idles()
     }
@@ -37,7 +38,8 @@ impl Book {
             Command::Observe { worker } => {
                 let has_limit = self.config.timeout.or(self.config.soft_timeout).is_some();
                 let alive = matches!(self.phase(*worker), Phase::Running | Phase::Pilled { .. });
-                ensure!(has_limit && alive, "{worker} is observed without need");
+                let has_need = has_limit || self.seats[worker.index()].has_cancelled;
+                ensure!(has_need && alive, "{worker} is observed without need");
                 Ok(())
             }
             Command::Pill { worker } => self.check_pill(now, *worker),
@@ -48,6 +50,8 @@ impl Book {
                 self.check_fate(now, *task, *reason, *fate)
             }
             Command::Slow { worker, task, attempt } => self.check_slow(now, *worker, *task, *attempt),
+            Command::Cancelled { task, attempts } => self.check_ended(*task, *attempts),
+            Command::Warn { worker, task } => self.check_warned(worker.index(), *task),
             Command::GiveUp(_) => {
                 let hopeless = |seat: &super::book::Seat| {
                     seat.phase == Phase::Absent && seat.streak >= self.config.max_idle_starts.get()
@@ -76,6 +80,7 @@ impl Book {
         seat.phase = Phase::Starting { since: now };
         seat.incarnation = incarnation;
         (seat.progressed, seat.recycle, seat.broke) = (false, false, false);
+        seat.has_cancelled = false;
         seat.total = 0;
         seat.recalled.clear();
         self.counts.restarts += u64::from(incarnation > 1);
@@ -122,6 +127,7 @@ impl Book {
     fn check_lease(&mut self, now: Time, lease: Lease) -> Checked {
         let task = lease.task;
         let Some(entry) = self.tasks.get(task.0 as usize) else { return Err(format!("no task {task}")) };
+        ensure!(entry.cancelled.is_none(), "task {task} is leased after it was cancelled");
         ensure!(lease.attempt == entry.charged + 1, "{lease:?} after {} charges", entry.charged);
         let priority = entry.priority;
         match entry.place {
@@ -185,6 +191,7 @@ impl Book {
                 }
                 _ => self.config.timeout.is_some_and(|limit| quiet >= limit),
             },
+            KillReason::Cancelled(task) => self.may_kill_for(worker.index(), task, now),
             KillReason::Protocol => seat.broke,
             KillReason::StartTimeout => match seat.phase {
                 Phase::Starting { since } => now.since(since) >= self.config.start_timeout,
@@ -201,6 +208,7 @@ impl Book {
         self.met.insert(match reason {
             KillReason::Timeout(_) => "timeout",
             KillReason::Stalled => "stalled worker",
+            KillReason::Cancelled(_) => "cancelled while it runs",
             KillReason::Protocol => "nonsense",
             KillReason::StartTimeout => "start timeout",
             KillReason::Stop => "kill at a stop",
@@ -253,7 +261,8 @@ impl Book {
         let entry = &mut self.tasks[task.0 as usize];
         entry.charged += 1;
         let charged = entry.charged;
-        let again = self.config.retry_on.contains(&reason) && charged <= self.config.retries;
+        let wanted = entry.cancelled.is_none();
+        let again = wanted && self.config.retry_on.contains(&reason) && charged <= self.config.retries;
         match fate {
             Fate::Retry(delay) => {
                 ensure!(again, "task {task} is tried again after attempt {charged} and {reason:?}");
@@ -266,8 +275,10 @@ impl Book {
                 ensure!(!again, "task {task} is not tried again after attempt {charged} and {reason:?}");
                 self.finish(task);
                 self.counts.failed += 1;
+                self.counts.cancelled += u64::from(reason == Reason::Cancelled);
                 self.met.insert("dead letter");
-                if self.config.max_failures.is_some_and(|most| self.counts.failed > most) {
+                let failed = self.counts.failed - self.counts.cancelled;
+                if self.config.max_failures.is_some_and(|most| failed > most) {
                     self.met.insert("too many failures");
                     self.stop(now);
                 }

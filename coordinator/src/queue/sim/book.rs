@@ -34,6 +34,8 @@ pub(super) enum Place {
     },
     /// A report has just ended this lease; the queue's answer is awaited.
     Reported,
+    /// It has just been cancelled; the queue's answer is awaited.
+    Ending,
     Done,
 }
 
@@ -46,6 +48,8 @@ pub(super) struct Entry {
     pub(super) kills: u32,
     pub(super) suspicions: u32,
     pub(super) slow: bool,
+    /// When it was cancelled.
+    pub(super) cancelled: Option<Time>,
 }
 
 impl Entry {
@@ -82,6 +86,8 @@ pub(super) struct Seat {
     pub(super) total: u64,
     pub(super) recycle: bool,
     pub(super) broke: bool,
+    /// A task was cancelled while it had it.
+    pub(super) has_cancelled: bool,
     pub(super) observed: Option<Running>,
     pub(super) heard: Time,
 }
@@ -118,6 +124,8 @@ pub(super) struct Book {
     pub(super) reports: Vec<Option<Report>>,
     /// The charge that the death at hand must lead to.
     pub(super) blamed: Option<(TaskId, Reason)>,
+    /// Cancelled tasks that nobody has any more: they must be told to have ended.
+    pub(super) ending: BTreeSet<TaskId>,
     /// What this run has met, so that seeds that meet nothing are noticed.
     pub(super) met: BTreeSet<&'static str>,
 }
@@ -135,6 +143,7 @@ impl Book {
             total: 0,
             recycle: false,
             broke: false,
+            has_cancelled: false,
             observed: None,
             heard: Time(0),
         };
@@ -157,6 +166,7 @@ impl Book {
             lone: 0,
             reports: Vec::new(),
             blamed: None,
+            ending: BTreeSet::new(),
             met: BTreeSet::new(),
         }
     }
@@ -171,7 +181,16 @@ impl Book {
     ) -> Result<(), String> {
         ensure!(task.0 as usize == self.tasks.len(), "task {task} was put as number {}", self.tasks.len());
         let place = if done { Place::Done } else { Place::Fresh };
-        self.tasks.push(Entry { place, bytes, priority, charged: 0, kills: 0, suspicions: 0, slow: false });
+        self.tasks.push(Entry {
+            place,
+            bytes,
+            priority,
+            charged: 0,
+            kills: 0,
+            suspicions: 0,
+            slow: false,
+            cancelled: None,
+        });
         self.counts.planned += 1;
         if !done {
             self.unfinished += 1;
@@ -226,6 +245,7 @@ impl Book {
             Event::Died { worker, running, unreported, death } => {
                 self.note_died(worker, running, unreported, death);
             }
+            Event::Cancel { tasks } => self.note_cancelled(now, tasks),
             Event::Stop => self.stop(now),
             Event::Abort => self.course = Course::Abort,
         }
@@ -281,7 +301,7 @@ impl Book {
         let back: Vec<TaskId> = unstarted.filter(|task| self.tasks[task.0 as usize].place == lease).collect();
         self.seats[at].total -= back.len() as u64;
         self.met.extend((!back.is_empty()).then_some("recalled tasks"));
-        self.give_back(&back);
+        self.give_back(&back, "cancelled and taken back");
         self.drop_finished_batches(at);
     }
 
@@ -316,8 +336,9 @@ impl Book {
             }
             self.met.insert("suspicion");
         }
-        self.give_back(&hands);
-        let progressed = self.seats[at].progressed || self.blamed.is_some();
+        self.give_back(&hands, "cancelled at a death");
+        let ended = self.blamed.is_some() || !self.ending.is_empty();
+        let progressed = self.seats[at].progressed || ended;
         let seat = &mut self.seats[at];
         seat.streak = if progressed { 0 } else { seat.streak + 1 };
         seat.phase = Phase::Absent;
@@ -351,6 +372,9 @@ impl Book {
             (Phase::Killed(KillReason::Timeout(late)), _) => {
                 (running == Some(late)).then_some((late, Reason::Timeout))
             }
+            (Phase::Killed(KillReason::Cancelled(unwanted)), _) => {
+                (running == Some(unwanted)).then_some((unwanted, Reason::Cancelled))
+            }
             (Phase::Killed(KillReason::Protocol), _) => Some((running.or(alone)?, Reason::Protocol)),
             (Phase::Killed(_), _) => None,
             (_, Death::Crash(reason)) => Some((running.or(alone)?, reason)),
@@ -358,12 +382,16 @@ impl Book {
         }
     }
 
-    fn give_back(&mut self, tasks: &[TaskId]) {
+    fn give_back(&mut self, tasks: &[TaskId], how_cancelled: &'static str) {
         // A group for each priority: they wait in lanes of their own.
         let mut groups: BTreeMap<i32, usize> = BTreeMap::new();
         for task in tasks {
             let entry = &mut self.tasks[task.0 as usize];
-            if entry.is_quarantined() {
+            if entry.cancelled.is_some() {
+                entry.place = Place::Ending;
+                self.ending.insert(*task);
+                self.met.insert(how_cancelled);
+            } else if entry.is_quarantined() {
                 entry.place = Place::Lone;
                 self.lone += 1;
             } else {

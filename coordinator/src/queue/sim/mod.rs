@@ -5,6 +5,7 @@
 
 mod audit;
 mod book;
+mod cancels;
 mod life;
 mod process;
 mod rng;
@@ -33,7 +34,12 @@ const SEEDS: u64 = 2_000;
 const TAIL: usize = 60;
 
 /// What so many seeds must meet, or the simulator has lost its teeth.
-const MUST_MEET: [&str; 23] = [
+const MUST_MEET: [&str; 28] = [
+    "cancelled in its lane",
+    "cancelled and taken back",
+    "cancelled at a death",
+    "cancelled while it runs",
+    "warning",
     "charge by death",
     "charge by report",
     "dead letter",

@@ -74,6 +74,8 @@ pub(super) struct Scenario {
     /// How late the clock's ticks are.
     pub(super) lateness: Duration,
     pub(super) congestions: Vec<(Time, Duration)>,
+    /// When so many tasks are cancelled.
+    pub(super) cancels: Vec<(Time, u64)>,
     pub(super) recycles: Vec<Time>,
     pub(super) strikes: Vec<Time>,
     pub(super) stop: Option<Time>,
@@ -100,6 +102,7 @@ impl Scenario {
             latency: rng.pick(&[0, 20, 200, 1500]),
             lateness: rng.pick(&[0, 0, 50, 1000]).into_micros(),
             congestions: moments(rng, 100, 3).into_iter().map(|at| (at, rng.micros(1, 20_000))).collect(),
+            cancels: moments(rng, 300, 12).into_iter().map(|at| (at, rng.pick(&[1, 1, 3, 50]))).collect(),
             recycles: moments(rng, 200, 5),
             strikes: moments(rng, 200, 6),
             stop: rng.chance(120).then(|| moment(rng)),
@@ -182,6 +185,7 @@ fn config(rng: &mut Rng) -> QueueConfig {
         start_timeout: rng.micros(20_000, 60_000),
         max_idle_starts: NonZeroU32::MIN.saturating_add(rng.pick(&[0, 2, 5, 5])),
         grace: rng.micros(0, 100_000),
+        cancel_grace: rng.pick(&[0, 0, 2_000]).into_micros(),
     }
 }
 

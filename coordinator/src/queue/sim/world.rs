@@ -80,6 +80,13 @@ pub(super) enum Happening {
         since: Time,
     },
     Congest(bool),
+    /// So many tasks are cancelled.
+    Cancel(u64),
+    /// By then, a task that was cancelled at that time must have ended.
+    CancelDue {
+        task: TaskId,
+        since: Time,
+    },
     Recycle,
     Strike,
     Stop,
@@ -147,6 +154,9 @@ impl World {
             self.happens(at, Happening::Congest(true));
             self.happens(at.after(how_long), Happening::Congest(false));
         }
+        for (at, tasks) in self.scenario.cancels.clone() {
+            self.happens(at, Happening::Cancel(tasks));
+        }
         for at in self.scenario.recycles.clone() {
             self.happens(at, Happening::Recycle);
         }
@@ -184,6 +194,7 @@ impl World {
             self.now = at;
             self.happen(happening)?;
         }
+        self.hand_in(Event::Cancel { tasks: &[TaskId(0), TaskId(1)] })?;
         self.hand_in(Event::Stop)?;
         self.hand_in(Event::Abort)
     }
@@ -256,6 +267,8 @@ impl World {
                 return self.check_overdue(worker, incarnation, task, since);
             }
             Happening::Congest(congested) => return self.hand_in(Event::Congested(congested)),
+            Happening::Cancel(count) => return self.cancel(count),
+            Happening::CancelDue { task, since } => return self.book.check_cancelled(task, since),
             Happening::Recycle => {
                 let worker = self.any_worker();
                 return self.hand_in(Event::Recycle { worker });
@@ -265,6 +278,22 @@ impl World {
             Happening::Abort => return self.hand_in(Event::Abort),
         }
         Ok(())
+    }
+
+    /// Cancels a few tasks, rather young than old: most have ended, some are not there yet.
+    fn cancel(&mut self, count: u64) -> Result<(), String> {
+        let tasks: Vec<TaskId> = (0..count)
+            .map(|_| {
+                let back = self.rng.pick(&[3, 20, 200, 5000]);
+                TaskId((self.planned + 1).saturating_sub(self.rng.below(back)))
+            })
+            .collect();
+        let patience = crate::queue::cancel::PATIENCE + self.scenario.config.cancel_grace;
+        let due = self.now.after(patience + self.scenario.slack());
+        for task in &tasks {
+            self.happens(due, Happening::CancelDue { task: *task, since: self.now });
+        }
+        self.hand_in(Event::Cancel { tasks: &tasks })
     }
 
     pub(super) fn any_worker(&mut self) -> WorkerId {
@@ -352,6 +381,8 @@ impl World {
             Command::Accept { .. }
             | Command::Charge { .. }
             | Command::Slow { .. }
+            | Command::Cancelled { .. }
+            | Command::Warn { .. }
             | Command::GiveUp(_)
             | Command::Joined => {}
         }

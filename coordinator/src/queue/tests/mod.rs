@@ -1,6 +1,7 @@
 //! The queue's behaviours, one by one.
 
 mod batches;
+mod cancels;
 mod deaths;
 mod join;
 mod limits;
