@@ -1,0 +1,163 @@
+//! Traces read back, and digests of long runs.
+
+mod traces {
+    use super::super::trace::*;
+    use crate::outcome::{AttemptRecord, Reason};
+    use crate::queue::{Fate, KillReason, Lease};
+    use serde_json::Value;
+
+    /// Writes a trace of these events and reads it back.
+    fn traced(tell: impl FnOnce(&mut dyn Observer)) -> (Value, u64, TraceEnd) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace.json");
+        let (file, mut observer) = TraceFile::start(&path, "a \"job\"").unwrap();
+        tell(&mut *observer);
+        assert!(!path.exists(), "it is there before it is whole");
+        drop(observer);
+        let end = file.finish().unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        (serde_json::from_slice(&bytes).unwrap(), bytes.len() as u64, end)
+    }
+
+    fn events<'a>(trace: &'a Value, name: &str) -> Vec<&'a Value> {
+        let all = trace["traceEvents"].as_array().unwrap();
+        all.iter().filter(|event| event["name"] == name).collect()
+    }
+
+    const WORKER: WorkerId = WorkerId(1);
+
+    fn done(observer: &mut dyn Observer, at: u64, first: u64, count: u64) {
+        let (reports, details): (Vec<_>, Vec<_>) =
+            (first..first + count).map(|task| crate::pool::testing::done(TaskId(task), 1)).unzip();
+        let busy = std::time::Duration::from_micros(count);
+        let tasks = crate::pool::testing::tasks(&reports, &details, busy);
+        observer.on_event(Time(at), &PoolEvent::Done { worker: WORKER, tasks });
+    }
+
+    #[test]
+    fn everything_that_happens_to_a_worker_is_on_its_track() {
+        let (trace, _, end) = traced(|observer| {
+            let mut tell = |at, event: PoolEvent<'_>| observer.on_event(Time(at), &event);
+            tell(1_000_000, PoolEvent::Started { worker: WORKER, incarnation: 1, pid: 77 });
+            tell(2_000_000, PoolEvent::Greeted { worker: WORKER });
+            tell(2_000_000, PoolEvent::Limited(Limit::Tasks));
+            let tasks = [Lease { task: TaskId(7), attempt: 1 }];
+            tell(2_500_000, PoolEvent::Sent { worker: WORKER, tasks: &tasks });
+            done(observer, 3_000_000, 7, 3);
+            let mut tell = |at, event: PoolEvent<'_>| observer.on_event(Time(at), &event);
+            tell(4_000_000, PoolEvent::Killed { worker: WORKER, reason: KillReason::Timeout(TaskId(9)) });
+            tell(4_100_000, PoolEvent::Died { worker: WORKER, orderly: false, how: "was \"killed\"\u{1b}" });
+            let record = AttemptRecord {
+                attempt: 1,
+                worker: 2,
+                pid: 77,
+                reason: Reason::Timeout,
+                message: "ran past\nthe limit".into(),
+                signal: None,
+                exit_code: None,
+                last_lines: Vec::new(),
+                micros: 500,
+            };
+            let fate = Fate::Failed;
+            tell(4_200_000, PoolEvent::Failed { worker: WORKER, task: TaskId(9), record: &record, fate });
+            tell(4_300_000, PoolEvent::Started { worker: WORKER, incarnation: 2, pid: 78 });
+            tell(4_900_000, PoolEvent::Greeted { worker: WORKER });
+        });
+        let one = |name: &str| match events(&trace, name)[..] {
+            [event] => event.clone(),
+            _ => panic!("not one {name:?} in {trace:#}"),
+        };
+        assert_eq!(one("start")["ts"].as_f64(), Some(0.0));
+        assert_eq!(one("start")["dur"].as_f64(), Some(1000.0));
+        assert_eq!(one("restart")["args"]["pid"], 78);
+        assert_eq!(one("batch")["args"]["tasks"], 3);
+        // Three tasks of a microsecond, one after the other, the last of which ends with the report.
+        let ends = ["task 7", "task 8", "task 9"].map(|name| one(name)["ts"].as_f64().unwrap());
+        assert_eq!(ends, [1997.0, 1998.0, 1999.0]);
+        assert_eq!(events(&trace, "wait").len(), 2);
+        assert_eq!(one("task 9: failed (timeout)")["args"]["message"], "ran past\nthe limit");
+        assert_eq!(one("died")["args"]["detail"], "was \"killed\"\u{1b}");
+        assert_eq!(
+            (one("killed")["tid"].as_u64(), one("sent")["args"]["first"].as_u64()),
+            (Some(2), Some(7))
+        );
+        assert_eq!(one("tasks")["tid"], 0);
+        assert_eq!(end, TraceEnd { tasks: 3, recorded: 3, lost: 0 });
+    }
+
+    #[test]
+    fn a_million_tasks_stay_small_and_valid_and_are_said_to_be_sampled() {
+        for each in [1, 500] {
+            let (trace, bytes, end) = traced(|observer| {
+                observer.on_event(Time(1), &PoolEvent::Started { worker: WORKER, incarnation: 1, pid: 1 });
+                for batch in 0..1_000_000 / each {
+                    done(observer, (batch + 1) * 1_000_000, batch * each, each);
+                }
+            });
+            assert!(bytes < 50_000_000, "{bytes} bytes");
+            assert_eq!(end.tasks, 1_000_000);
+            assert_eq!(trace["otherData"]["tasks_recorded"], end.recorded);
+            let notes = trace["otherData"]["notes"].to_string();
+            assert!(notes.contains("sampled: ") && end.recorded < 300_000, "{notes}");
+            let named = events(&trace, "thread_name");
+            assert!(named.iter().any(|event| event["args"]["name"] == "worker-2"), "{named:?}");
+        }
+    }
+}
+
+mod digests {
+    use super::super::digest::*;
+    use crate::pool::testing;
+    use protocol::TaskId;
+
+    fn done(chronicle: &mut Chronicle, at: Duration, worker: u32, micros: &[u64]) {
+        let (reports, details): (Vec<_>, Vec<_>) =
+            micros.iter().map(|micros| testing::done(TaskId(0), *micros)).unzip();
+        let busy = Duration::from_micros(micros.iter().sum());
+        let tasks = testing::tasks(&reports, &details, busy);
+        let worker = WorkerId(worker);
+        chronicle.on_event(Time(at.as_nanos() as u64), &PoolEvent::Done { worker, tasks });
+    }
+
+    fn begun() -> Chronicle {
+        let mut chronicle = Chronicle::default();
+        let started = PoolEvent::Started { worker: WorkerId(0), incarnation: 1, pid: 1 };
+        chronicle.on_event(Time(1), &started);
+        chronicle
+    }
+
+    #[test]
+    fn busy_time_lies_where_it_was_spent() {
+        let mut chronicle = begun();
+        done(&mut chronicle, Duration::from_millis(35), 0, &[20_000]);
+        let digest = chronicle.digest();
+        assert_eq!(digest.slot_seconds, 0.01);
+        assert_eq!(digest.busy, [vec![0, 50, 100, 49]]);
+        assert_eq!(digest.ok, [0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn a_digest_is_small_however_long_the_run() {
+        let mut chronicle = begun();
+        for minute in 1..=10_000 {
+            done(&mut chronicle, Duration::from_secs(60 * minute), (minute % 100) as u32, &[30_000_000, 5]);
+        }
+        let digest = chronicle.digest();
+        assert!(digest.ok.len() <= SLOTS && digest.busy.len() == ROWS && digest.more_workers == 36);
+        assert_eq!(digest.ok.iter().sum::<u64>(), 20_000);
+        assert_eq!(digest.histogram.iter().sum::<u64>(), 20_000);
+        assert_eq!(digest.longest_micros, 30_000_000);
+        let text = serde_json::to_string(&digest).unwrap();
+        assert!(text.len() < 64 * 1024, "{} bytes", text.len());
+        assert_eq!(serde_json::from_str::<Digest>(&text).unwrap(), digest);
+    }
+
+    #[test]
+    fn a_time_is_counted_between_its_floor_and_the_next() {
+        for micros in (0..100_000).chain([u64::MAX / 2, u64::MAX - 1, 1 << 40]) {
+            let place = histogram_place(micros);
+            assert!(histogram_floor(place) <= micros, "{micros} at {place}");
+            assert!(micros < histogram_floor(place + 1), "{micros} at {place}");
+        }
+    }
+}
