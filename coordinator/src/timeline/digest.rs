@@ -255,3 +255,6 @@ impl Observer for Chronicle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,8 +9,5 @@ mod thin;
 mod trace;
 mod trace_json;
 
-#[cfg(test)]
-mod tests;
-
 pub use self::digest::{Chronicle, Digest, DigestMark, histogram_floor};
 pub use self::trace::{TraceEnd, TraceFile};

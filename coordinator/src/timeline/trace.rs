@@ -327,3 +327,6 @@ impl Drop for Tracer {
         let _ = self.chunks.send(last);
     }
 }
+
+#[cfg(test)]
+mod tests;
