@@ -282,3 +282,21 @@ fn damage_that_shows_while_a_run_goes_on_is_the_stores_fault() {
     assert!(!place.path().join("out.jsonl").exists());
     assert_ne!(state(&place, "r1").as_deref(), Some("finished"));
 }
+
+#[test]
+fn workers_deaths_are_told_of_afterwards() {
+    let place = Place::new();
+    let job = place.faults(&["ok*5", "segfault", "exit:3", "ok*5"], "retries = 0").display().to_string();
+    place.run(&["run", &job, "--run-id", "r1"]).expect_code(1);
+    let shown = place.run(&["runs", "show", "r1", "--json"]).expect_code(0).json_lines();
+    let events = shown[0]["events"].as_array().unwrap();
+    let died = |how: &str| {
+        let told = |event: &&serde_json::Value| {
+            event["kind"] == "worker-died" && event["detail"].as_str().unwrap().contains(how)
+        };
+        events.iter().filter(told).count()
+    };
+    assert_eq!((died("SIGSEGV"), died("code 3"), died("worker-")), (1, 1, 2), "{events:#?}");
+    let shown = place.run(&["runs", "show", "r1"]).expect_code(0);
+    assert_eq!(shown.stdout.matches("worker-died worker-").count(), 2, "{}", shown.stdout);
+}
