@@ -15,7 +15,11 @@ pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the test's own path");
     let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
     let path = profile.join(name);
-    assert!(path.exists(), "{} is not built: run `cargo build --workspace --bins`", path.display());
+    assert!(
+        path.exists(),
+        "{} is not built: run `cargo build --workspace --bins --examples`",
+        path.display()
+    );
     path
 }
 
@@ -101,6 +105,12 @@ impl Place {
     #[expect(clippy::disallowed_methods, reason = "tests start the command as a user's shell does")]
     pub fn command(&self, arguments: &[&str]) -> Command {
         self.set_up(Command::new(program("coordinator")), arguments)
+    }
+
+    /// An example or another program of this workspace, not yet started, in the same surroundings.
+    #[expect(clippy::disallowed_methods, reason = "tests start programs as a user's shell does")]
+    pub fn program(&self, name: &str, arguments: &[&str]) -> Command {
+        self.set_up(Command::new(program(name)), arguments)
     }
 
     /// The command, to be started by another program that takes it as its last arguments.
