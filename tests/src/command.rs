@@ -15,7 +15,11 @@ pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("the test's own path");
     let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
     let path = profile.join(name);
-    assert!(path.exists(), "{} is not built: run `cargo build --workspace --bins`", path.display());
+    assert!(
+        path.exists(),
+        "{} is not built: run `cargo build --workspace --bins --examples`",
+        path.display()
+    );
     path
 }
 
@@ -116,9 +120,9 @@ impl Place {
         self.set_up(Command::new(program("coordinator")), arguments)
     }
 
-    /// Another program of this workspace, not yet started, in the same surroundings.
+    /// An example or another program of this workspace, not yet started, in the same surroundings.
     #[expect(clippy::disallowed_methods, reason = "tests start programs as a user's shell does")]
-    pub fn other_program(&self, name: &str, arguments: &[&str]) -> Command {
+    pub fn program(&self, name: &str, arguments: &[&str]) -> Command {
         self.set_up(Command::new(program(name)), arguments)
     }
 
