@@ -173,9 +173,15 @@ impl Place {
     pub fn check_nothing_is_left(&self) {
         let left = leaks::processes_of(self.path());
         assert!(left.is_empty(), "processes are left: {left:#?}");
-        let files: Vec<_> = std::fs::read_dir(self.tmp()).expect("the temporary folder").flatten().collect();
+        let files = files_below(&self.tmp());
         assert!(files.is_empty(), "temporary files are left: {files:?}");
     }
+}
+
+/// What is in a folder, and in the folders in it.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.flat_map(|path| [vec![path.clone()], files_below(&path)].concat()).collect()
 }
 
 impl Started {

@@ -194,6 +194,9 @@ fn changed_inputs_are_refused_by_name() {
     place.write("numbers.txt", numbers + "7\n");
     let refused = place.run(&["resume", "slow"]).expect_code(2);
     assert!(refused.stderr.contains("numbers.txt has changed its size"), "{}", refused.stderr);
+    // Other lines would be other tasks under the same ids.
+    let refused = place.run(&["resume", "slow", "--changed", "keep"]).expect_code(2);
+    assert!(refused.stderr.contains("does not fit the inputs"), "{}", refused.stderr);
 }
 
 #[test]
