@@ -27,6 +27,7 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use clap::{Parser, Subcommand};
+use jobs::Kind;
 use jobs::spec::SpecErrors;
 
 pub use execute::execute;
@@ -90,8 +91,27 @@ enum Command {
     Man(man::ManArgs),
 }
 
-/// The command, from the process's arguments to its exit code, for a program that knows these kinds.
+/// The whole command for a program that knows these kinds, from the process's arguments to its exit code. Call it
+/// first thing in `main`: the command runs the program again as its workers.
+///
+/// ```no_run
+/// use jobs::{Kind, TextKind};
+///
+/// static LENGTH: TextKind = TextKind::new("length", "counts the characters of a text", |text| {
+///     Ok(text.chars().count().into())
+/// });
+///
+/// fn main() -> std::process::ExitCode {
+///     coordinator::cli::main_with(coordinator::cli::kinds_with(&[&LENGTH]))
+/// }
+/// ```
 pub fn main_with(kinds: Kinds) -> ExitCode {
+    if worker::is_worker_invocation(std::env::args_os()) {
+        return worker::serve_kinds(kinds);
+    }
+    if let Some(exit) = crate::supervisor::main_if_guard() {
+        return exit;
+    }
     match Cli::try_parse() {
         Ok(cli) => run_to_exit(cli, kinds).into(),
         Err(error) => {
@@ -100,6 +120,12 @@ pub fn main_with(kinds: Kinds) -> ExitCode {
             if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() }
         }
     }
+}
+
+/// These kinds, and behind them those that every `coordinator` knows.
+pub fn kinds_with(kinds: &[&'static dyn Kind]) -> Kinds {
+    // Once a process, for as long as it lives.
+    Vec::leak([kinds, jobs::registry()].concat())
 }
 
 fn run_to_exit(cli: Cli, kinds: Kinds) -> Exit {

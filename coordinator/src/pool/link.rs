@@ -43,10 +43,8 @@ pub(super) struct Link {
     pub(super) lines: Lines,
     /// A large value on its way in pieces, and whose it is.
     pub(super) chunks: Option<(TaskId, u32, Vec<u8>)>,
-    /// The memory of the last such value, to be used again.
-    pub(super) spare: Vec<u8>,
-    /// The frame that is being read has such a value.
-    pub(super) took_chunks: bool,
+    /// How long the last such value was.
+    pub(super) long_value: usize,
     encoder: BatchEncoder,
     batches: Batches,
     /// Outcomes that it has reported.
@@ -106,8 +104,7 @@ impl Link {
             ended_at: None,
             lines: Lines::default(),
             chunks: None,
-            spare: Vec::new(),
-            took_chunks: false,
+            long_value: 0,
             encoder: BatchEncoder::new(),
             batches: Batches::default(),
             reported: 0,

@@ -1,6 +1,6 @@
 //! A run as one HTML page: no scripts, no network, readable on a phone, light and dark.
 //!
-//! Everything that came from a job, a task or a worker is hostile until it is escaped; [`escape::text`] is the
+//! Everything that came from a job, a task or a worker is hostile until it is escaped; `escape::text` is the
 //! one door, and a policy in the page itself forbids scripts and anything from elsewhere.
 
 mod charts;

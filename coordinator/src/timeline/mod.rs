@@ -1,7 +1,7 @@
 //! What happened when: for a trace that can be looked at closely, and in a digest for the report of a run.
 //!
 //! A worker reports tasks when they have ended, with how long each took; when they began is worked out from
-//! that ([`Lane`]). The pool's thread only notes; writing has a thread of its own.
+//! that (`Lane`). The pool's thread only notes; writing has a thread of its own.
 
 mod digest;
 mod lane;
