@@ -5,4 +5,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo build --release --workspace --bins
 CHAOS_TASKS=${1:-1000000} CHAOS_SIGNALS=${2:-1600} CHAOS_SEED=${3:-$RANDOM} \
-    cargo test --release --package tests --test chaos -- --nocapture
+    cargo test --release --workspace --test chaos -- --nocapture

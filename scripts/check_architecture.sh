@@ -28,4 +28,8 @@ fi
 if grep -rnE 'bincode::(config|encode|decode|borrow_decode)' protocol coordinator worker jobs --include='*.rs' | grep -v 'protocol/src/codec.rs' | grep -vE 'bincode::(Encode|Decode|BorrowDecode)'; then
     fail "bincode is used outside protocol/src/codec.rs"
 fi
+# The supervisor makes the workers, the command kind its tasks' programs; faults rehearses.
+if grep -rnE '(process::)?Command::new\(' protocol/src coordinator/src worker/src jobs/src --include='*.rs' | grep -vE '^(coordinator/src/supervisor/process.rs|jobs/src/command/process.rs|jobs/src/faults/)'; then
+    fail "a process is made outside the supervisor and the command kind"
+fi
 echo "architecture: ok"

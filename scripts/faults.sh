@@ -7,7 +7,7 @@ cargo build --release --workspace --bins
 
 seed=${1:-$RANDOM}
 long() {
-    cargo test --release --package tests --test "$1" -- --nocapture --test-threads=1 "${@:2}"
+    cargo test --release --workspace --test "$1" -- --nocapture --test-threads=1 "${@:2}"
 }
 
 HOSTILE_MUTANTS=1000 HOSTILE_SEED=$seed long hostile
@@ -16,6 +16,9 @@ KILLS=100 KILLS_SEED=$seed long kills
 CYCLES=1000 long cycles
 PAUSES=20 long signals
 FLOOD_MB=100 long crashes
+RESUME_TASKS=200000 RESUME_KILLS=200 RESUME_SEED=$seed long resume_kills
+KILL_POINTS_SEED=$seed long kill_points
+long full_disk
 long limits
 long scarcity
 long terminal

@@ -6,7 +6,7 @@ use coordinator::{Context, Error, Pool};
 
 /// Whether it is prime, and who found out.
 fn is_prime(n: u64, context: &Context<'_>) -> (bool, String) {
-    let prime = n > 1 && (2..).take_while(|d| d * d <= n).all(|d| n % d != 0);
+    let prime = n > 1 && (2..).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d));
     (prime, context.worker().to_owned())
 }
 

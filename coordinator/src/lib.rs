@@ -44,13 +44,16 @@ pub mod outcome;
 pub mod output;
 pub mod pool;
 pub mod queue;
+pub mod report;
 pub mod run;
+pub mod show;
 pub mod signals;
 pub mod store;
 pub mod summary;
 pub mod supervisor;
 #[cfg(test)]
 mod testing;
+pub mod timeline;
 
 #[cfg(feature = "async")]
 pub use embed::Submit;

@@ -1,7 +1,5 @@
 //! How tasks ended, in batches on their way out.
 
-use std::ops::Range;
-
 use protocol::TaskId;
 use serde::{Deserialize, Serialize};
 
@@ -113,6 +111,7 @@ impl Reason {
 pub struct OutcomeBatch {
     records: Vec<Record>,
     bytes: Vec<u8>,
+    long_bytes: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -122,8 +121,20 @@ struct Record {
     worker: u32,
     micros: u64,
     slow: bool,
-    payload: Range<usize>,
-    result: Result<Range<usize>, Box<Failure>>,
+    // Payload and value stand one behind the other: from `start` to `middle`, and from there to `end`.
+    start: usize,
+    middle: usize,
+    end: usize,
+    rest: Rest,
+}
+
+/// What an outcome has beside the bytes that it shares with the others.
+#[derive(Debug, Clone)]
+enum Rest {
+    Nothing,
+    /// A value that is worth no copying.
+    Long(Box<[u8]>),
+    Failed(Box<Failure>),
 }
 
 impl OutcomeBatch {
@@ -144,31 +155,34 @@ impl OutcomeBatch {
 
     /// How many bytes of payloads and values it holds.
     pub fn total_bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + self.long_bytes
     }
 
     /// Appends a copy of an outcome.
+    #[inline]
     pub fn push(&mut self, outcome: Outcome<'_>) {
-        let payload = self.append(outcome.payload);
-        let result = match outcome.result {
-            Ok(value) => Ok(self.append(value)),
-            Err(failure) => Err(Box::new(failure.clone())),
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(outcome.payload);
+        let middle = self.bytes.len();
+        let rest = match outcome.result {
+            Ok(value) => {
+                self.bytes.extend_from_slice(value);
+                Rest::Nothing
+            }
+            Err(failure) => Rest::Failed(Box::new(failure.clone())),
         };
-        self.records.push(Record {
-            task: outcome.task,
-            attempts: outcome.attempts,
-            worker: outcome.worker,
-            micros: outcome.micros,
-            slow: outcome.slow,
-            payload,
-            result,
-        });
+        let Outcome { task, attempts, worker, micros, slow, .. } = outcome;
+        let end = self.bytes.len();
+        self.records.push(Record { task, attempts, worker, micros, slow, start, middle, end, rest });
     }
 
-    fn append(&mut self, bytes: &[u8]) -> Range<usize> {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        start..self.bytes.len()
+    /// Appends an outcome with a long value, which is not copied; the outcome's own result does not count.
+    pub fn push_long(&mut self, outcome: Outcome<'_>, value: Vec<u8>) {
+        self.long_bytes += value.len();
+        self.push(Outcome { result: Ok(&[]), ..outcome });
+        if let Some(record) = self.records.last_mut() {
+            record.rest = Rest::Long(value.into_boxed_slice());
+        }
     }
 
     /// The outcomes, in the order in which they were pushed.
@@ -184,14 +198,15 @@ impl OutcomeBatch {
     fn outcome<'a>(&'a self, record: &'a Record) -> Outcome<'a> {
         Outcome {
             task: record.task,
-            payload: self.bytes.get(record.payload.clone()).unwrap_or_default(),
+            payload: self.bytes.get(record.start..record.middle).unwrap_or_default(),
             attempts: record.attempts,
             worker: record.worker,
             micros: record.micros,
             slow: record.slow,
-            result: match &record.result {
-                Ok(value) => Ok(self.bytes.get(value.clone()).unwrap_or_default()),
-                Err(failure) => Err(failure),
+            result: match &record.rest {
+                Rest::Nothing => Ok(self.bytes.get(record.middle..record.end).unwrap_or_default()),
+                Rest::Long(value) => Ok(value),
+                Rest::Failed(failure) => Err(failure),
             },
         }
     }
@@ -205,5 +220,6 @@ impl OutcomeBatch {
     pub fn clear(&mut self) {
         self.records.clear();
         self.bytes.clear();
+        self.long_bytes = 0;
     }
 }

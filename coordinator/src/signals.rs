@@ -43,6 +43,7 @@ impl Signals {
         let forward = move || {
             while let Ok(signal) = set.wait() {
                 if signal == Signal::SIGTSTP {
+                    crate::show::cover();
                     control.request(Request::Suspend);
                     continue;
                 }
@@ -69,11 +70,11 @@ fn announce(signal: Signal) {
     // A closed standard error is no reason not to stop.
     use std::io::Write;
     let again = if signal == Signal::SIGINT { "Ctrl-C again" } else { "the signal again" };
-    let _ = writeln!(
-        io::stderr(),
-        "{}: starting nothing new and waiting for running tasks; {again} to end at once",
+    let line = format!(
+        "{}: starting nothing new and waiting for running tasks; {again} to end at once\n",
         signal.as_str()
     );
+    let _ = crate::show::Stderr.write_all(line.as_bytes());
 }
 
 /// The mask of ignored signals that this process was started with.

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::timeline::Digest;
+
 /// What a run came to. Serialised, its keys and their order are a contract.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Summary {
     /// The run's id.
     pub run_id: String,
@@ -29,6 +31,34 @@ pub struct Summary {
     pub per_worker: Vec<WorkerSummary>,
     /// True where the run was stopped before its end.
     pub interrupted: bool,
+    /// What the time was spent on.
+    #[serde(default)]
+    pub time: TimeSummary,
+    /// How it went over time: stored, for reports, and left out of `--summary-json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<Digest>,
+}
+
+/// What the time of a run was spent on, in seconds.
+///
+/// `starting` to `ending` follow each other and make up the time of the pool; `writing` and `storing` happen
+/// beside them.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct TimeSummary {
+    /// No worker was up.
+    pub starting: f64,
+    /// A worker had nothing to do, since the next tasks were still being planned.
+    pub planning: f64,
+    /// All workers had tasks.
+    pub tasks: f64,
+    /// Nothing new was started, since outcomes came faster than they could be written or stored.
+    pub output: f64,
+    /// Fewer tasks were left than there were workers; and the workers' ends.
+    pub ending: f64,
+    /// Writing results, and combining them.
+    pub writing: f64,
+    /// Handing outcomes to the store, and waiting for it.
+    pub storing: f64,
 }
 
 /// Counts of tasks.

@@ -30,7 +30,7 @@ fn run(path: &Path) -> Result<bool, Box<dyn std::error::Error>> {
     let base = path.parent().unwrap_or(Path::new("."));
     let mut job = JobSpec::parse(&path.to_string_lossy(), &std::fs::read_to_string(path)?, base, &[])?;
     let kind = jobs::find(job.kind.text()?).ok_or("no such kind")?;
-    let mut plan = kind.plan(&mut job, &PlanOptions { force: true })?;
+    let mut plan = kind.plan(&mut job, &PlanOptions { force: true, items: None })?;
     job.unknown_keys().into_result()?;
     let (mut handler, presenter) = (kind.handler(&plan.setup)?, kind.presenter(&plan.setup)?);
 

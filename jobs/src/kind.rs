@@ -28,6 +28,12 @@ pub trait Kind: Send + Sync {
         false
     }
 
+    /// What each line holds where the items may come line by line ([`PlanOptions::items`]), in a word or two:
+    /// `numbers`; `None` for kinds whose input is no list.
+    fn lines(&self) -> Option<&'static str> {
+        None
+    }
+
     /// True where running a task twice gives the same value, so that repeating a plain `error` is pointless.
     fn deterministic(&self) -> bool {
         true
@@ -37,6 +43,25 @@ pub trait Kind: Send + Sync {
     /// where the coordinator is killed.
     fn starts_processes(&self) -> bool {
         false
+    }
+
+    /// True where task n reads the n-th of the plan's [`inputs`](Plan::inputs) and no other file, so that an
+    /// incremental run can tell task by task what has changed.
+    fn reads_one_input_each(&self) -> bool {
+        false
+    }
+
+    /// True where a worker with either setup does the same work: the two differ at most in what it may replace.
+    fn same_work(&self, one: &[u8], other: &[u8]) -> bool {
+        one == other
+    }
+
+    /// Names the files that the tasks of a job write; `None` where they write none.
+    ///
+    /// # Errors
+    /// The setup is not one of this kind's.
+    fn outputs(&self, _setup: &[u8]) -> Result<Option<Box<dyn Outputs>>, BadValue> {
+        Ok(None)
     }
 
     /// Reads the kind's own keys and returns the tasks, lazily. Nothing is run, nothing is written.
@@ -65,6 +90,17 @@ pub trait Kind: Send + Sync {
 pub struct PlanOptions {
     /// Replace existing outputs.
     pub force: bool,
+    /// Items to take instead of those of the job file, one a line; only for kinds with [`Kind::lines`].
+    pub items: Option<ItemsFrom>,
+}
+
+/// Where items come from, one a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ItemsFrom {
+    /// The standard input, which can be read once.
+    Stdin,
+    /// A regular file or a named pipe.
+    File(PathBuf),
 }
 
 /// A job, split into tasks.
@@ -107,6 +143,15 @@ pub struct PlanError(pub String);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadValue(pub String);
+
+/// Names the files that tasks write, so that an incremental run can see whether they are still there.
+pub trait Outputs: Send {
+    /// Every file that a task with this payload leaves when it ends well.
+    ///
+    /// # Errors
+    /// The payload is not one of this kind's.
+    fn files(&self, payload: &[u8]) -> Result<Vec<PathBuf>, BadValue>;
+}
 
 /// Turns payloads and values into what people and programs read.
 pub trait Presenter: Send {

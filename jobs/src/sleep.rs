@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use protocol::{Handler, Payloads, Task, TaskError};
 
+use crate::lines::{LineTasks, Lines, Readable, refuse};
 use crate::spec::{Item, JobSpec, SpecError, SpecErrors};
-use crate::{BadValue, Key, Kind, Plan, PlanError, PlanOptions, Presenter, Section, Tasks};
+use crate::{BadValue, ItemsFrom, Key, Kind, Plan, PlanError, PlanOptions, Presenter, Section, Tasks};
 
 /// Sleeps.
 pub(crate) struct Sleep;
 
 /// The longest sleep, in seconds: a day.
 const LONGEST: f64 = 86_400.0;
+/// The longest line of a list of sleeps, in bytes.
+const LONGEST_LINE: usize = 400;
 
 const KEYS: &[Key] = &[Key {
     section: Section::Input,
@@ -40,8 +43,16 @@ impl Kind for Sleep {
         include_str!("../sleep.toml")
     }
 
-    fn plan(&self, job: &mut JobSpec, _options: &PlanOptions) -> Result<Plan, SpecErrors> {
-        let Some(list) = job.input.take("seconds") else {
+    fn lines(&self) -> Option<&'static str> {
+        Some("seconds")
+    }
+
+    fn plan(&self, job: &mut JobSpec, options: &PlanOptions) -> Result<Plan, SpecErrors> {
+        let list = job.input.take("seconds");
+        if let Some(items) = &options.items {
+            return Ok(plan_lines(items)?);
+        }
+        let Some(list) = list else {
             return Err(SpecError { hint: hint(), ..job.input.error("seconds", "is required") }.into());
         };
         let empty = SpecError { hint: hint(), ..list.error("is an empty list: there is nothing to do") };
@@ -73,6 +84,27 @@ impl Kind for Sleep {
     fn presenter(&self, _setup: &[u8]) -> Result<Box<dyn Presenter>, BadValue> {
         Ok(Box::new(SleepPresenter))
     }
+}
+
+/// Sleeps that come one a line.
+fn plan_lines(items: &ItemsFrom) -> Result<Plan, SpecError> {
+    let readable = Readable::find(items).map_err(|problem| refuse(items, &problem))?;
+    let tasks = LineTasks::new(Lines::new(readable, LONGEST_LINE), "seconds", Box::new(take_line));
+    let inputs = tasks.inputs();
+    Ok(Plan { total: None, tasks: Box::new(tasks), setup: Vec::new(), combine: None, inputs })
+}
+
+fn take_line(line: &[u8], into: &mut Payloads) -> Result<(), String> {
+    let text = String::from_utf8_lossy(line);
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(());
+    }
+    match text.parse::<f64>().ok().filter(|seconds| (0.0..=LONGEST).contains(seconds)) {
+        Some(seconds) => into.push(&(seconds + 0.0).to_le_bytes()),
+        None => return Err(format!("{text:?} is not a number from 0 to {LONGEST}")),
+    }
+    Ok(())
 }
 
 fn hint() -> Option<String> {

@@ -21,7 +21,7 @@ type Results = Vec<(String, Result<Value, TaskError>)>;
 
 fn run(text: &str, base: &Path, force: bool) -> Result<Results, SpecErrors> {
     let mut job = JobSpec::parse("test.toml", &format!("kind = \"images\"\n{text}"), base, &[])?;
-    let mut plan = kind().plan(&mut job, &PlanOptions { force })?;
+    let mut plan = kind().plan(&mut job, &PlanOptions { force, items: None })?;
     job.unknown_keys().into_result()?;
     let mut handler = kind().handler(&plan.setup).unwrap();
     let presenter = kind().presenter(&plan.setup).unwrap();

@@ -119,7 +119,7 @@ impl Bootstrap {
         let Self { server, name, stream, cell, spare, .. } = self;
         drop(spare);
         let channel = accept_within(server, &name, PATIENCE)?;
-        Ok(CoordinatorEnd { sender: TaskSender::new(channel), stream, cell })
+        Ok(CoordinatorEnd::new(TaskSender::new(channel), stream, cell))
     }
 }
 

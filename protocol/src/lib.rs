@@ -65,8 +65,10 @@ mod clock;
 mod codec;
 mod directory;
 mod frame;
+mod hand_over;
 mod handler;
 mod ids;
+mod lent;
 mod link;
 mod message;
 mod payloads;
@@ -85,9 +87,10 @@ pub use handler::{Context, Handler, Task, TaskError, TaskErrorKind};
 pub use ids::TaskId;
 pub use link::{ConnectError, CoordinatorEnd, TaskSender, WorkerLink, in_memory};
 pub use message::{
-    Batch, BatchEncoder, BatchTasks, DecodeError, FromWorker, Hello, Limits, MAX_FRAME, MAX_MESSAGE,
+    Batch, BatchEncoder, BatchTasks, DecodeError, FromWorker, Hello, Large, Limits, MAX_FRAME, MAX_MESSAGE,
     MAX_PAYLOAD, MAX_SETUP, MAX_TEXT, MAX_VALUE, OutcomeResult, Outcomes, OutcomesIter, PROTOCOL_VERSION,
     Start, TaskHead, ToWorker, TooLong, VersionMismatch, Why, WireOutcome,
 };
 pub use payloads::Payloads;
 pub use serve::{ServeError, Served, serve};
+pub use shm::{Arena, Extent};

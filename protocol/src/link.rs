@@ -11,7 +11,10 @@ use rustix::io::fcntl_dupfd_cloexec;
 use rustix::stdio::{dup2_stdin, stdin};
 
 use crate::message::check_version;
-use crate::{FrameWriter, Hello, PROTOCOL_VERSION, StatusCell, VersionMismatch, WorkerCell, welcome};
+use crate::{
+    Arena, Extent, FrameWriter, Hello, Large, PROTOCOL_VERSION, StatusCell, TaskId, ToWorker,
+    VersionMismatch, WorkerCell, lent, welcome,
+};
 
 /// The coordinator's end of a link to one worker.
 #[derive(Debug)]
@@ -23,6 +26,34 @@ pub struct CoordinatorEnd {
     pub stream: UnixStream,
     /// What the worker is doing.
     pub cell: StatusCell,
+    // What the worker has been told of.
+    arena: Option<Arena>,
+}
+
+impl CoordinatorEnd {
+    pub(crate) fn new(sender: TaskSender, stream: UnixStream, cell: StatusCell) -> Self {
+        Self { sender, stream, cell, arena: None }
+    }
+
+    /// Sends one task whose payload lies in an extent, as the batch with this number. The extent must stay as it
+    /// is until the task's outcome is there or the worker is dead. Does not block within the worker's credit.
+    ///
+    /// # Errors
+    /// As for [`TaskSender::send`]; `InvalidInput` where an earlier payload was of another arena.
+    pub fn send_large(&mut self, batch: u64, task: TaskId, attempt: u32, payload: &Extent) -> io::Result<()> {
+        match &self.arena {
+            Some(arena) if payload.is_of(arena) => {}
+            Some(_) => return Err(io::ErrorKind::InvalidInput.into()),
+            None => {
+                let arena = payload.arena();
+                lent::announce(&self.stream, &arena)?;
+                self.arena = Some(arena);
+            }
+        }
+        let (offset, length) = (payload.offset() as u64, payload.len() as u64);
+        let large = Large { batch, task: task.0, attempt, offset, length };
+        self.sender.send(&ToWorker::Large(large).encode().map_err(io::Error::other)?)
+    }
 }
 
 /// Sends messages to one worker.
@@ -145,7 +176,7 @@ pub fn in_memory() -> io::Result<(CoordinatorEnd, WorkerLink)> {
     let cell = StatusCell::new()?;
     let worker_cell = cell.worker()?;
     let link = WorkerLink { receiver, writer: FrameWriter::new(theirs), cell: worker_cell };
-    Ok((CoordinatorEnd { sender: TaskSender::new(channel), stream, cell }, link))
+    Ok((CoordinatorEnd::new(TaskSender::new(channel), stream, cell), link))
 }
 
 /// A stream whose first end does not block and whose second does. Neither passes to programs by itself.

@@ -1,5 +1,7 @@
 //! Many byte strings in one buffer: planning and sending a tiny task must not cost an allocation.
 
+use std::ops::Range;
+
 /// A list of payloads, stored end to end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Payloads {
@@ -35,6 +37,7 @@ impl Payloads {
     }
 
     /// Appends a copy of `payload`.
+    #[inline]
     pub fn push(&mut self, payload: &[u8]) {
         self.bytes.extend_from_slice(payload);
         self.ends.push(self.bytes.len());
@@ -46,6 +49,22 @@ impl Payloads {
         self.ends.push(self.bytes.len());
     }
 
+    /// Appends copies of those payloads of `other` that stand at `places`, all at once.
+    pub fn append(&mut self, other: &Self, places: Range<usize>) {
+        let Some(ends) = other.ends.get(places.clone()) else { return };
+        let from =
+            places.start.checked_sub(1).and_then(|before| other.ends.get(before)).copied().unwrap_or(0);
+        let bytes = other.bytes.get(from..ends.last().copied().unwrap_or(from)).unwrap_or_default();
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.ends.extend(ends.iter().map(|end| end - from + start));
+    }
+
+    /// The lengths of all payloads, in bytes, in order.
+    pub fn lengths(&self) -> impl Iterator<Item = usize> {
+        self.ends.iter().scan(0, |start, end| Some(end - std::mem::replace(start, *end)))
+    }
+
     /// Forgets all but the first `count` payloads.
     pub fn truncate(&mut self, count: usize) {
         self.ends.truncate(count);
@@ -53,6 +72,7 @@ impl Payloads {
     }
 
     /// The payload at `index`, counted from 0.
+    #[inline]
     pub fn get(&self, index: usize) -> Option<&[u8]> {
         let end = *self.ends.get(index)?;
         let start = match index.checked_sub(1) {
@@ -88,9 +108,24 @@ mod tests {
         assert_eq!(got, [b"one".as_slice(), b"", b"three"]);
         assert_eq!(list.get(3), None);
         assert_eq!(list.total_bytes(), 8);
+        assert!(list.lengths().eq([3, 0, 5]));
         list.truncate(2);
         assert_eq!((list.len(), list.total_bytes(), list.get(0)), (2, 3, Some(b"one".as_slice())));
         list.truncate(0);
         assert_eq!(list.total_bytes(), 0);
+    }
+
+    #[test]
+    fn a_part_of_a_list_can_be_appended_to_another() {
+        let mut list = Payloads::new();
+        ["one", "", "three", "4"].iter().for_each(|text| list.push(text.as_bytes()));
+        let mut other = Payloads::new();
+        other.push(b"zero");
+        other.append(&list, 1..3);
+        other.append(&list, 0..1);
+        other.append(&list, 4..4);
+        other.append(&list, 3..9);
+        let got: Vec<_> = other.iter().collect();
+        assert_eq!(got, [b"zero".as_slice(), b"", b"three", b"one"]);
     }
 }

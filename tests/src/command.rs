@@ -68,7 +68,20 @@ impl Default for Place {
 impl Place {
     /// A fresh folder.
     pub fn new() -> Self {
-        let folder = tempfile::Builder::new().prefix("place-").tempdir().expect("a temporary folder");
+        Self::below(&std::env::temp_dir())
+    }
+
+    /// A fresh folder in memory where there is such a file system: for tests that kill processes and not the
+    /// machine, and would otherwise wait for the disk most of their time.
+    pub fn in_memory() -> Self {
+        let memory = Path::new("/dev/shm");
+        let writable = rustix::fs::access(memory, rustix::fs::Access::WRITE_OK).is_ok();
+        if writable { Self::below(memory) } else { Self::new() }
+    }
+
+    fn below(parent: &Path) -> Self {
+        let folder =
+            tempfile::Builder::new().prefix("place-").tempdir_in(parent).expect("a temporary folder");
         std::fs::create_dir(folder.path().join("tmp")).expect("a folder");
         std::fs::create_dir(folder.path().join("state")).expect("a folder");
         Self { folder }
@@ -107,9 +120,9 @@ impl Place {
         self.set_up(Command::new(program("coordinator")), arguments)
     }
 
-    /// An example or another program of this workspace, not yet started, in the same surroundings.
+    /// Another program of this workspace, not yet started, in the same surroundings.
     #[expect(clippy::disallowed_methods, reason = "tests start programs as a user's shell does")]
-    pub fn program(&self, name: &str, arguments: &[&str]) -> Command {
+    pub fn other_program(&self, name: &str, arguments: &[&str]) -> Command {
         self.set_up(Command::new(program(name)), arguments)
     }
 

@@ -9,9 +9,13 @@ mod figures;
 mod gauge;
 mod leaks;
 mod random;
+mod terminal;
+mod tracer;
 
 pub use command::{Finished, Place, Started, program, wait_until};
 pub use figures::Figures;
 pub use gauge::{Gauge, Peak};
 pub use leaks::{processes_of, workers_of};
 pub use random::{Random, number};
+pub use terminal::Session;
+pub use tracer::{Traced, run_until_write};

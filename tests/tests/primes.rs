@@ -98,6 +98,7 @@ fn the_summary_has_all_its_fields_and_every_worker_its_share() {
         "result",
         "per_worker",
         "interrupted",
+        "time",
     ];
     assert_eq!(keys, wanted);
     assert_eq!(summary["tasks"], json!({"planned": 256, "ok": 256, "failed": 0, "retried": 0, "skipped": 0}));

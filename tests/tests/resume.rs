@@ -5,7 +5,6 @@
 use std::path::Path;
 
 use nix::sys::signal::Signal;
-use serde_json::Value;
 use tests::{Place, Started, processes_of, wait_until};
 
 /// The numbers' beginning: of 64 bits.
@@ -42,16 +41,6 @@ fn length(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
 
-fn summary(place: &Place) -> Value {
-    serde_json::from_str(&place.read("summary.json")).unwrap()
-}
-
-/// Tasks that were run in the last session.
-fn executed(summary: &Value) -> u64 {
-    let workers = summary["per_worker"].as_array().unwrap();
-    workers.iter().map(|worker| worker["tasks"].as_u64().unwrap()).sum()
-}
-
 fn store(place: &Place) -> String {
     place.path().join("state/coordinator/runs.db").display().to_string()
 }
@@ -66,112 +55,12 @@ fn as_strs(arguments: &[String]) -> Vec<&str> {
     arguments.iter().map(String::as_str).collect()
 }
 
-/// A generator of numbers that look random: xorshift64*.
-struct Random(u64);
-
-impl Random {
-    fn new(seed: u64) -> Self {
-        println!("seed {seed}");
-        Self(seed | 1)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) % limit
-    }
-}
-
-/// Starts the command and kills it at a random moment of its work; true where it was done before.
-fn killed(place: &Place, arguments: &[&str], until: u64) -> bool {
-    let mut started = place.start(arguments);
-    let partial = place.path().join("out.jsonl.partial");
-    let mut ended = false;
-    wait_until("some results", || {
-        ended = started.child.try_wait().unwrap().is_some();
-        ended || partial.exists() && length(&partial) >= until
-    });
-    if !ended {
-        started.signal(Signal::SIGKILL);
-    }
-    let finished = started.finish();
-    if finished.status.code().is_some() {
-        finished.expect_code(0);
-        return true;
-    }
-    wait_until("the workers' end", || processes_of(place.path()).is_empty());
-    // What a killed command leaves behind is swept by the next one.
-    false
-}
-
-#[test]
-fn a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_been() {
-    let place = Place::new();
-    let job = job(&place);
-    let expected = expected(&place, &job);
-    let kills: u64 = std::env::var("RESUME_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(12);
-    let seed = std::env::var("RESUME_SEED").ok().and_then(|text| text.parse().ok());
-    let mut random = Random::new(seed.unwrap_or_else(|| std::process::id().into()));
-    let mut survived = 0;
-    for number in 0.. {
-        let id = format!("r{number}");
-        let run = ["run", &job, "--reproducible", "--output", "out.jsonl", "--run-id", &id];
-        let run = [run.as_slice(), &["--summary-json", "summary.json"]].concat();
-        let mut arguments = run.clone();
-        while survived < kills && !killed(&place, &arguments, random.below(expected.len() as u64)) {
-            survived += 1;
-            arguments = match state(&place, &id).as_deref() {
-                Some("finished") => break,
-                Some(_) => vec!["resume", &id],
-                // A run that was killed before it was stored is begun again.
-                None => run.clone(),
-            };
-        }
-        if state(&place, &id).as_deref() != Some("finished") {
-            place.run(&arguments).expect_code(0);
-        }
-        assert!(place.read("out.jsonl") == expected, "another output, after {survived} kills");
-        check_summary(&place);
-        for name in ["out.jsonl", "summary.json"] {
-            let _ = std::fs::remove_file(place.path().join(name));
-        }
-        if survived >= kills {
-            break;
-        }
-    }
-    check_store(&place);
-}
-
 /// How a run stands; `None` where it is not stored.
 fn state(place: &Place, id: &str) -> Option<String> {
     let list = place.start(&["runs", "list", "--json"]).finish();
     let runs = if list.code() == 0 { list.json_lines() } else { Vec::new() };
     let run = runs.into_iter().find(|run| run["run_id"] == id)?;
     run["state"].as_str().map(str::to_owned)
-}
-
-/// Checks the last session's summary, where it lived to write one.
-fn check_summary(place: &Place) {
-    assert!(!place.path().join("out.jsonl.partial").exists());
-    if place.path().join("summary.json").exists() {
-        let tasks = summary(place)["tasks"].clone();
-        assert_eq!(tasks["planned"], TASKS);
-        assert_eq!(tasks["ok"], TASKS);
-        assert_eq!(tasks["failed"], 0);
-        assert_eq!(executed(&summary(place)) + tasks["skipped"].as_u64().unwrap(), TASKS);
-    }
-}
-
-/// Fails where SQLite finds anything wrong with the store, or a run has not finished exactly.
-fn check_store(place: &Place) {
-    let connection = rusqlite::Connection::open(store(place)).unwrap();
-    let found: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
-    assert_eq!(found, "ok");
-    let sql = "SELECT count(*) FROM runs JOIN (SELECT run, sum(count) AS stored FROM blocks GROUP BY run) \
-               ON run = key WHERE state != 'finished' OR ok != ?1 OR stored != ?1";
-    let wrong: i64 = connection.query_row(sql, [TASKS.cast_signed()], |row| row.get(0)).unwrap();
-    assert_eq!(wrong, 0, "runs that have lost or doubled a task");
 }
 
 /// Starts a run that takes many seconds, and waits until it has stored something.
@@ -275,7 +164,7 @@ fn a_changed_job_is_refused_and_the_user_decides() {
 }
 
 #[test]
-fn a_changed_job_can_be_begun_anew() {
+fn a_changed_job_can_be_begun_anew_and_the_old_run_is_passed_over() {
     let place = Place::new();
     let job = slow_job(&place);
     let started = start_slowly(&place, &job, &[]);
@@ -286,6 +175,11 @@ fn a_changed_job_can_be_begun_anew() {
     assert_eq!(place.read("out.jsonl").lines().count(), 1);
     let runs = place.run(&["runs", "list", "--json"]).expect_code(0).json_lines();
     assert_eq!(runs[0]["parent"], "slow");
+    assert_eq!(runs[1]["replaced_by"], runs[0]["run_id"]);
+    let list = place.run(&["runs", "list"]).expect_code(0);
+    assert!(list.stdout.contains("interrupted, replaced by"), "{}", list.stdout);
+    let nothing = place.run(&["resume"]).expect_code(2);
+    assert!(nothing.stderr.contains("every run has finished"), "{}", nothing.stderr);
 }
 
 #[test]
@@ -370,4 +264,21 @@ fn runs_are_listed_exported_and_forgotten() {
     place.run(&["runs", "prune", "--keep", "0"]).expect_code(0);
     assert_eq!(place.run(&["runs", "list", "--json"]).expect_code(0).stdout, "");
     place.run(&["runs", "show", "nightly"]).expect_code(2);
+}
+
+#[test]
+fn damage_that_shows_while_a_run_goes_on_is_the_stores_fault() {
+    let place = Place::new();
+    let job = place.faults(&["ok*20", "error", "ok*1000"], "retries = 0").display().to_string();
+    let run =
+        ["run", &job, "--fail-fast", "-w", "1", "--batch", "1", "--run-id", "r1", "--output", "out.jsonl"];
+    place.run(&run).expect_code(1);
+    let connection = rusqlite::Connection::open(store(&place)).unwrap();
+    assert_eq!(connection.execute("UPDATE failures SET reason = 'nonsense'", []).unwrap(), 1);
+    drop(connection);
+    let refused = place.run(&["resume", "r1"]).expect_code(3);
+    assert!(refused.stderr.contains("the store is damaged"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("runs.db"), "{}", refused.stderr);
+    assert!(!place.path().join("out.jsonl").exists());
+    assert_ne!(state(&place, "r1").as_deref(), Some("finished"));
 }

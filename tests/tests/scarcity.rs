@@ -23,7 +23,7 @@ fn check(what: &str, finished: &Finished, tasks: usize) {
     }
 }
 
-// Without the store, which needs files of its own and says so in its own words: this is about workers.
+// Without the store, which needs files of its own: this is about workers.
 
 #[test]
 fn few_files_mean_fewer_workers_or_a_clear_error() {
@@ -37,6 +37,20 @@ fn few_files_mean_fewer_workers_or_a_clear_error() {
         check(&format!("{files} files"), &finished, 200);
         // Enough for some workers.
         assert!(files < 64 || finished.code() == 0, "{files} files: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn few_files_for_the_store_are_told_as_such() {
+    let place = Place::new();
+    let job = place.faults(&["ok*20"], "workers = 2").display().to_string();
+    for files in [64, 40, 29, 24, 22, 20, 19, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8] {
+        let limit = format!("ulimit -n {files}; exec \"$@\"");
+        let starter = ["/bin/sh", "-c", limit.as_str(), "sh"];
+        let finished =
+            place.run_prepared(place.command_through(&starter, &["run", &job, "--format", "jsonl"]));
+        check(&format!("{files} files"), &finished, 20);
+        assert!(!finished.stderr.contains("unable to open"), "{files} files: {}", finished.stderr);
     }
 }
 

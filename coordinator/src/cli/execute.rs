@@ -2,18 +2,24 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::path::Path;
 
 use nix::sys::signal::Signal;
 
 use super::exit::Exit;
-use super::line::resume_command;
+use super::line::{NOT_AGAIN, again_command};
 use super::logging::Verbosity;
 use super::request::{ReportSettings, RunRequest};
+use super::runs::timestamp;
 use super::stored::unless_default;
-use crate::output::{Format, OutputError};
-use crate::pool::{Control, End};
+use crate::output::{Format, OutputError, count};
+use crate::pool::{Control, End, Observer};
+use crate::report::{self, Report};
 use crate::run::{self, Keep, RunReport};
+use crate::show::{Progress, ProgressSettings, Stderr};
 use crate::signals::Signals;
+use crate::store::RunState;
+use crate::timeline::{TraceEnd, TraceFile};
 
 /// Runs the job to its end without keeping it, writes results and summary, and says how the command ends.
 ///
@@ -33,22 +39,98 @@ pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Ex
     let _ = nix::sys::prctl::set_child_subreaper(true);
     let (control, controlled) = Control::new()?;
     signals.forward(control.clone())?;
-    let RunRequest { job, pool, results, report, verbosity, .. } = request;
+    let RunRequest { job, presenter, pool, results, report, progress, trace, html, verbosity, .. } = request;
     let on_screen = results.screen.is_some_and(|screen| screen.format == Format::Text);
-    let resume = match &keep {
+    let stored = match &keep {
         Keep::Nowhere(_) => None,
-        Keep::New(store, _) | Keep::Again(store, _) => Some(unless_default(store)),
-    };
-    let run = run::Run { name: job.name, kind: job.kind, plan: job.plan, options: pool, results, keep };
-    let done = run::run(run, &control, &controlled)?;
-    let resume = match resume.filter(|_| done.is_resumable()) {
-        None => String::new(),
-        Some(store) => {
-            let command = resume_command(&done.run_id, store.as_deref());
-            format!("go on with: {command}\n")
+        Keep::New(store, _) | Keep::Incremental(store, ..) | Keep::Again(store, _) => {
+            Some(unless_default(store))
         }
     };
-    conclude(done, &report, on_screen, verbosity, signals.received(), &resume)
+    let reads_stdin = job.reads_stdin;
+    let progress = Progress::start(ProgressSettings {
+        mode: progress,
+        quiet: verbosity == Verbosity::Quiet,
+        colour: report.colour,
+        job: job.name.clone(),
+        total: job.plan.total,
+        presenter,
+    })?;
+    let mut observers: Vec<Box<dyn Observer>> = progress.iter().map(Progress::observer).collect();
+    let trace = trace.map(|path| TraceFile::start(&path, &job.name)).transpose()?;
+    let trace = trace.map(|(file, observer)| {
+        observers.push(observer);
+        file
+    });
+    let begun = timestamp(run::now());
+    let letters = if html.is_some() { report::FAILURES } else { 0 };
+    let run =
+        run::Run { name: job.name, kind: job.kind, plan: job.plan, options: pool, results, keep, letters };
+    let done = run::run(run, &control, &controlled, &mut observers);
+    // What comes now is the last word.
+    drop((observers, progress));
+    let traced = trace.map(TraceFile::finish).transpose();
+    let done = done?;
+    let next = stored.map(|store| what_next(&done, reads_stdin, store.as_deref())).unwrap_or_default();
+    if let Some(path) = html {
+        report::write(&page(&done, begun), &path)?;
+    }
+    let exit = conclude(done, &report, on_screen, verbosity, signals.received(), &next)?;
+    // A trace that is missing is told last, and does not hide how the run went.
+    tell_trace(traced?, verbosity);
+    Ok(exit)
+}
+
+/// What the run's report tells.
+fn page(done: &RunReport, begun: String) -> Report {
+    let state = match done.end {
+        End::Done if done.trouble.is_none() => RunState::Finished,
+        End::Stopped => RunState::Interrupted,
+        _ => RunState::Failed,
+    };
+    Report {
+        run_id: done.run_id.to_string(),
+        job: done.summary.job.clone(),
+        kind: done.summary.kind.clone(),
+        state: state.name().to_owned(),
+        begun: Some(begun),
+        summary: Some(done.summary.clone()),
+        result: done.result.clone(),
+        failures: done.letters.clone(),
+        failed: done.summary.tasks.failed,
+    }
+}
+
+fn tell_trace(traced: Option<TraceEnd>, verbosity: Verbosity) {
+    let Some(TraceEnd { tasks, recorded, lost }) = traced else { return };
+    if verbosity > Verbosity::Quiet && recorded < tasks {
+        let (tasks, recorded) = (count(tasks), count(recorded));
+        tell(&format!(
+            "the trace has {recorded} of {tasks} tasks: the first ones, and fewer and fewer later\n"
+        ));
+    }
+    if verbosity > Verbosity::Quiet && lost > 0 {
+        tell(&format!("the trace lacks {} events that came too fast to be written\n", count(lost)));
+    }
+}
+
+/// The commands that may come next for a run that is stored, to be pasted as they are.
+fn what_next(done: &RunReport, reads_stdin: bool, store: Option<&Path>) -> String {
+    let command = |what| again_command(what, &done.run_id, store);
+    if done.is_resumable() && reads_stdin {
+        return format!("it can't go on: {NOT_AGAIN}\n");
+    }
+    if done.is_resumable() {
+        return format!("go on with: {}\n", command("resume"));
+    }
+    if done.summary.tasks.failed == 0 || reads_stdin {
+        return String::new();
+    }
+    format!(
+        "every failure with its history: {}\ntry the failed tasks again: {}\n",
+        command("runs show"),
+        command("retry")
+    )
 }
 
 /// Tells how the run ended.
@@ -58,7 +140,7 @@ fn conclude(
     on_screen: bool,
     verbosity: Verbosity,
     signal: Option<Signal>,
-    resume: &str,
+    next: &str,
 ) -> anyhow::Result<Exit> {
     if verbosity >= Verbosity::Verbose {
         tell(&done.explanation.iter().fold(String::new(), |text, line| text + line + "\n"));
@@ -68,7 +150,7 @@ fn conclude(
     let exit = report.write(&done.summary, &done.failures, result)?;
     if let Some(trouble) = done.trouble {
         if Exit::of(&trouble) != Exit::Ok {
-            tell(resume);
+            tell(next);
         }
         return Err(trouble);
     }
@@ -104,9 +186,9 @@ fn conclude(
     for path in &done.partial {
         let _ = writeln!(text, "the results so far are in {}", path.display());
     }
-    text.push_str(resume);
-    // Errors are told even where nothing else is.
-    if exit != Exit::Ok || verbosity > Verbosity::Quiet {
+    // What went wrong with the run is told even where nothing else is; failed tasks stand in the results.
+    if verbosity > Verbosity::Quiet || done.end != End::Done {
+        text.push_str(next);
         tell(&text);
     }
     Ok(exit)
@@ -121,5 +203,5 @@ fn left_over(unfinished: u64) -> String {
 
 /// Nobody listens on a closed standard error, and that is no reason to fail.
 fn tell(text: &str) {
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    let _ = Stderr.write_all(text.as_bytes());
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use jobs::PlanOptions;
+use jobs::{ItemsFrom, PlanOptions};
 
 use crate::job::units::parse_duration;
 use crate::job::{JobSource, RunSettings, Workers, values};
@@ -24,6 +24,10 @@ pub(super) struct JobArgs {
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
     set: Vec<(String, String)>,
 
+    /// Take the items from this file, one a line, and not from the job file; -: from the standard input
+    #[arg(long, value_name = "PATH|-", value_parser = items_from)]
+    input: Option<ItemsFrom>,
+
     /// Replace outputs that exist already
     #[arg(long)]
     pub(super) force: bool,
@@ -35,8 +39,16 @@ impl JobArgs {
         JobSource {
             path: self.job.clone(),
             overrides: self.set.clone(),
-            plan: PlanOptions { force: self.force },
+            plan: PlanOptions { force: self.force, items: self.input.clone() },
         }
+    }
+}
+
+fn items_from(text: &str) -> Result<ItemsFrom, String> {
+    match text {
+        "" => Err("it should be a file, or - for the standard input".into()),
+        "-" => Ok(ItemsFrom::Stdin),
+        path => Ok(ItemsFrom::File(path.into())),
     }
 }
 

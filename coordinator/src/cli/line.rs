@@ -6,12 +6,19 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Parser as _;
+use jobs::ItemsFrom;
 use serde::{Deserialize, Serialize};
 
 use super::exit::UsageError;
 use super::run::RunArgs;
 use super::{Cli, Command};
 use crate::store::{RunId, path_text, text_path};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Why a run with `--input -` is over when it is over.
+pub(super) const NOT_AGAIN: &str = "the run's items came from its standard input (--input -), which can't be had \
+    a second time; for a run that can go on, put them into a file and give --input FILE";
 
 /// The command line that began a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +27,9 @@ pub(super) struct CommandLine {
     directory: String,
     /// What was typed, the program included.
     arguments: Vec<String>,
+    /// Which version was told.
+    #[serde(default)]
+    version: String,
 }
 
 impl CommandLine {
@@ -29,7 +39,21 @@ impl CommandLine {
     /// The current directory is gone.
     pub(super) fn current() -> std::io::Result<Self> {
         let text = |argument: OsString| path_text(Path::new(&argument));
-        Ok(Self { directory: path_text(&env::current_dir()?), arguments: env::args_os().map(text).collect() })
+        Ok(Self {
+            directory: path_text(&env::current_dir()?),
+            arguments: env::args_os().map(text).collect(),
+            version: VERSION.to_owned(),
+        })
+    }
+
+    /// Where it was typed.
+    pub(super) fn directory(&self) -> PathBuf {
+        text_path(&self.directory).into()
+    }
+
+    /// True where this version was told.
+    pub(super) fn is_of_this_version(&self) -> bool {
+        self.version == VERSION
     }
 
     /// As it is stored.
@@ -50,20 +74,23 @@ impl CommandLine {
     /// # Errors
     /// That directory is gone.
     pub(super) fn enter(&self) -> Result<(), UsageError> {
-        let directory = PathBuf::from(text_path(&self.directory));
+        let directory = self.directory();
         env::set_current_dir(&directory).map_err(|error| {
             UsageError(format!("{}: the run was started there: {error}", directory.display()))
         })
     }
 
-    /// What it says.
+    /// What it says, for planning the same tasks again.
     ///
     /// # Errors
-    /// This version knows other flags.
+    /// This version knows other flags, or the items came from the standard input.
     pub(super) fn run_args(&self) -> Result<RunArgs, UsageError> {
         let arguments = self.arguments.iter().map(|text| text_path(text));
         match Cli::try_parse_from(arguments) {
-            Ok(Cli { command: Command::Run(args), .. }) => Ok(*args),
+            Ok(Cli { command: Command::Run(args), .. }) => match args.job.source().plan.items {
+                Some(ItemsFrom::Stdin) => Err(UsageError(NOT_AGAIN.into())),
+                _ => Ok(*args),
+            },
             Ok(_) => Err(unknown(&"it is not `run`")),
             Err(error) => Err(unknown(&error)),
         }
@@ -74,10 +101,10 @@ fn unknown(why: &dyn std::fmt::Display) -> UsageError {
     UsageError(format!("how the run was started makes no sense to this version: {why}"))
 }
 
-/// The command that goes on with a run; `store` where it is not in the default one.
-pub(super) fn resume_command(run: &RunId, store: Option<&Path>) -> String {
+/// The command that does `what` (`resume`, `retry`) with a run; `store` where it is not in the default one.
+pub(super) fn again_command(what: &str, run: &RunId, store: Option<&Path>) -> String {
     let program = env::args_os().next().unwrap_or_else(|| "coordinator".into());
-    let mut line = format!("{} resume {run}", quoted(&program));
+    let mut line = format!("{} {what} {run}", quoted(&program));
     if let Some(store) = store {
         line.push_str(" --store ");
         line.push_str(&quoted(store.as_os_str()));
@@ -112,6 +139,7 @@ mod tests {
         let line = CommandLine {
             directory: "/".into(),
             arguments: ["coordinator", "-q", "run", "a.toml", "-w", "2"].map(str::to_owned).into(),
+            version: VERSION.into(),
         };
         let back = CommandLine::from_json(&line.to_json().unwrap()).unwrap();
         assert_eq!(back, line);

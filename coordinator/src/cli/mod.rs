@@ -3,16 +3,20 @@
 //! A program with kinds of its own gets the whole command by calling [`main_with`].
 
 mod check;
+mod completions;
 mod execute;
 mod exit;
 mod flags;
+mod incremental;
 mod kinds;
 mod line;
 mod logging;
+mod man;
 mod request;
 mod resume;
 mod run;
 mod runs;
+mod shown;
 mod stored;
 #[cfg(test)]
 mod tests;
@@ -75,6 +79,12 @@ enum Command {
     /// List the kinds of work, or tell about one
     #[command(after_help = kinds::EXAMPLES)]
     Kinds(kinds::KindsArgs),
+    /// Print a script that lets a shell complete this command
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write all of them to a folder
+    #[command(after_help = man::EXAMPLES)]
+    Man(man::ManArgs),
 }
 
 /// The whole command for a program that knows these kinds, from the process's arguments to its exit code. Call it
@@ -138,6 +148,8 @@ fn dispatch(cli: Cli, kinds: Kinds, out: &mut dyn Write) -> anyhow::Result<Exit>
         Command::Runs(args) => runs::runs(&args, verbosity, kinds, out),
         Command::Check(args) => check::check(args, verbosity, kinds, out),
         Command::Kinds(args) => kinds::kinds(&args, kinds, out),
+        Command::Completions(args) => completions::completions(&args, out),
+        Command::Man(args) => man::man(&args, out),
     }
 }
 

@@ -12,9 +12,10 @@ use super::run::{OutputArgs, RunArgs};
 use crate::job::{self, Job, Kinds, ResultFile, RunSettings};
 use crate::output::{
     Existing, FailureTally, FileSettings, Format, OutputError, ResultSettings, ScreenSettings, SummaryText,
-    check_target, write_summary_json,
+    check_target, is_device, write_summary_json,
 };
 use crate::pool::{Order, PoolOptions};
+use crate::show::ProgressMode;
 use crate::summary::Summary;
 
 /// What `run` was asked for.
@@ -31,6 +32,12 @@ pub struct RunRequest {
     pub results: ResultSettings,
     /// Where the summary goes.
     pub report: ReportSettings,
+    /// What is shown while it runs.
+    pub progress: ProgressMode,
+    /// Where a timeline of it goes.
+    pub trace: Option<PathBuf>,
+    /// Where a page about it goes.
+    pub html: Option<PathBuf>,
     /// How much is told.
     pub verbosity: Verbosity,
 }
@@ -99,9 +106,12 @@ impl RunRequest {
             return Err(UsageError(message.into()).into());
         }
         results.check()?;
-        if let Some(path) = &args.output.summary_json {
-            check_summary_path(path, &job.path, results.file.as_ref())?;
-        }
+        let sides = [
+            ("--summary-json", &args.output.summary_json),
+            ("--trace", &args.show.trace),
+            ("--report", &args.show.report),
+        ];
+        check_side_files(&sides, &job.path, results.file.as_ref())?;
         let report = ReportSettings {
             text: verbosity > Verbosity::Quiet,
             colour: stderr_has_colour(),
@@ -110,7 +120,9 @@ impl RunRequest {
         let priority = run.priority.unwrap_or(0);
         let presenter = job.presenter()?;
         job.run = run;
-        Ok(Self { job, presenter, pool, priority, results, report, verbosity })
+        let progress = args.show.progress();
+        let (trace, html) = (args.show.trace.clone(), args.show.report.clone());
+        Ok(Self { job, presenter, pool, priority, results, report, progress, trace, html, verbosity })
     }
 }
 
@@ -146,15 +158,22 @@ fn result_settings(
     Ok(ResultSettings { screen, file, reproducible: args.reproducible })
 }
 
-/// The summary replaces what is there, so it must not be what the run reads or writes.
-fn check_summary_path(path: &Path, job: &Path, results: Option<&FileSettings>) -> anyhow::Result<()> {
-    let clash = |what: &str| UsageError(format!("--summary-json {}: that is the {what}", path.display()));
-    check_target(path, Existing::Replace)?;
-    if same_place(path, job) {
-        return Err(clash("job file").into());
-    }
-    if results.is_some_and(|results| same_place(path, &results.path)) {
-        return Err(clash("file for the results").into());
+/// What is written beside the results replaces what is there, so it must not be what the run reads or writes.
+fn check_side_files(
+    sides: &[(&'static str, &Option<PathBuf>)],
+    job: &Path,
+    results: Option<&FileSettings>,
+) -> anyhow::Result<()> {
+    let mut taken = vec![("job file", job)];
+    taken.extend(results.map(|results| ("file for the results", results.path.as_path())));
+    for (flag, path) in sides.iter().filter_map(|(flag, path)| Some((*flag, path.as_deref()?))) {
+        if !is_device(path) {
+            check_target(path, Existing::Replace)?;
+        }
+        if let Some((what, _)) = taken.iter().find(|(_, other)| same_place(path, other)) {
+            return Err(UsageError(format!("{flag} {}: that is the {what}", path.display())).into());
+        }
+        taken.push((flag, path));
     }
     Ok(())
 }

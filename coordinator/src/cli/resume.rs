@@ -1,18 +1,20 @@
 //! `coordinator resume [RUN]` and `coordinator retry RUN`: the same run goes on, from what is stored of it.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
 
-use super::execute;
 use super::exit::{Exit, UsageError};
 use super::flags::{FailureArgs, LimitArgs, WorkerArgs, settings};
 use super::line::CommandLine;
 use super::logging::Verbosity;
 use super::request::RunRequest;
 use super::run::RunArgs;
+use super::shown::ShowArgs;
 use super::stored::{self, StoreArgs};
+use super::{execute, incremental};
 use crate::job::{self, Kinds};
 use crate::run::{Keep, now, was_completing};
 use crate::store::{Change, Purpose, RunDetails, RunInfo, RunState, Store};
@@ -69,6 +71,9 @@ struct AgainArgs {
 
     #[command(flatten)]
     failures: FailureArgs,
+
+    #[command(flatten)]
+    show: ShowArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -127,8 +132,12 @@ fn go_on(
     let mut over = settings(&args.workers, &args.limits, &args.failures);
     // Typed here, used there.
     over.worker_program = over.worker_program.map(std::path::absolute).transpose()?;
+    let show = args.show.clone().absolute()?;
+    let other_program = over.worker_program.is_some() || !line.is_of_this_version();
     line.enter()?;
     let mut began = line.run_args()?;
+    // What is shown is this session's affair.
+    began.show = show;
     let mut source = began.job.source();
     // What there is of the run's outputs is its own.
     source.plan.force = true;
@@ -137,12 +146,12 @@ fn go_on(
     let changes = details.fingerprint.changes(&is);
     match args.changed {
         Some(Changed::Rerun) if !changes.is_empty() => {
-            return rerun(&mut began, store, info, &line, verbosity, kinds);
+            return rerun(began, store, info, &line, verbosity, kinds);
         }
         None if !changes.is_empty() => return Err(refusal(info, &changes).into()),
         _ => {}
     }
-    if job.plan.setup != details.setup {
+    if !job.kind.same_work(&details.setup, &job.plan.setup) {
         let message = format!(
             "run {}: what is stored of it does not fit the inputs as they are now; begin anew with \
              --changed rerun, or with `run`",
@@ -153,6 +162,9 @@ fn go_on(
     began.job.force |= purpose == Purpose::Retry || was_completing(&store, info)?;
     let request = RunRequest::assemble(&began, job, over, verbosity)?;
     let claimed = store.claim(info, purpose, now())?;
+    if !changes.is_empty() || other_program {
+        store.note_mixed(&claimed)?;
+    }
     execute::execute_kept(request, Keep::Again(store, Box::new(claimed)))
 }
 
@@ -183,7 +195,7 @@ fn refusal(info: &RunInfo, changes: &[Change]) -> UsageError {
 
 /// A new run of the job as it is now takes the old one's place.
 fn rerun(
-    began: &mut RunArgs,
+    mut began: RunArgs,
     store: Store,
     info: &RunInfo,
     line: &CommandLine,
@@ -191,8 +203,13 @@ fn rerun(
     kinds: Kinds,
 ) -> anyhow::Result<Exit> {
     began.job.force |= was_completing(&store, info)?;
-    let request = RunRequest::prepare(began, verbosity, kinds)?;
-    let mut new = stored::new_run(None, &request.job, &began.job.source().overrides, line)?;
+    if began.keep.incremental {
+        let source = began.job.source();
+        return incremental::run_in(store, &began, source, line, Some(info.id.clone()), verbosity, kinds);
+    }
+    let mut request = RunRequest::prepare(&began, verbosity, kinds)?;
+    let overrides = began.job.source().overrides;
+    let (mut new, _) = stored::new_run(None, &mut request.job, &overrides, line, &HashMap::new())?;
     new.parent = Some(info.id.clone());
     execute::execute_kept(request, Keep::New(store, Box::new(new)))
 }

@@ -10,8 +10,9 @@ use super::exit::Exit;
 use super::flags::{FailureArgs, JobArgs, LimitArgs, WorkerArgs, settings};
 use super::logging::Verbosity;
 use super::request::RunRequest;
+use super::shown::ShowArgs;
 use super::stored::{KeepArgs, keep_new};
-use super::{check, execute};
+use super::{check, execute, incremental};
 use crate::job::{Kinds, RunSettings};
 use crate::output::Format;
 
@@ -22,7 +23,11 @@ Examples:
   coordinator run jobs/primes.toml --format jsonl      one JSON object a line, for programs
   coordinator run jobs/primes.toml --output out.csv    into a file that appears when it is complete
   coordinator run jobs/primes.toml --set input.numbers='[7, 8]'
+  coordinator run jobs/images.toml --incremental       skip the photos that have not changed since last time
   coordinator run jobs/primes.toml --store none        keep nothing of it: it can't be resumed
+  coordinator run jobs/primes.toml --progress full     what each worker is at, meanwhile
+  coordinator run jobs/primes.toml --trace run.json    a timeline for ui.perfetto.dev
+  coordinator run jobs/primes.toml --report run.html   how it went, as a page with charts
   coordinator run jobs/primes.toml --dry-run           what it would do";
 
 /// The flags of `run`.
@@ -46,6 +51,9 @@ pub(super) struct RunArgs {
 
     #[command(flatten)]
     pub(super) output: OutputArgs,
+
+    #[command(flatten)]
+    pub(super) show: ShowArgs,
 
     #[command(flatten)]
     pub(super) keep: KeepArgs,
@@ -90,6 +98,7 @@ impl RunArgs {
             limits: LimitArgs::default(),
             failures: FailureArgs::default(),
             output: OutputArgs::default(),
+            show: ShowArgs::default(),
             keep: KeepArgs::default(),
         }
     }
@@ -110,10 +119,13 @@ pub(super) fn run(
     kinds: Kinds,
     out: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
-    let request = RunRequest::prepare(args, verbosity, kinds)?;
+    if args.keep.incremental && !args.dry_run {
+        return incremental::run(args, verbosity, kinds);
+    }
+    let mut request = RunRequest::prepare(args, verbosity, kinds)?;
     if args.dry_run {
         return check::describe(request, out);
     }
-    let keep = keep_new(&args.keep, &request.job, &args.job.source().overrides)?;
+    let keep = keep_new(&args.keep, &mut request.job, &args.job.source().overrides)?;
     execute::execute_kept(request, keep)
 }

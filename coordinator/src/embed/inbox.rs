@@ -258,7 +258,7 @@ impl Inbox {
     }
 
     fn put(&mut self, payload: &[u8]) -> Arc<Ticket> {
-        let ticket = Arc::new(Ticket::new());
+        let ticket = Arc::new(Ticket::new(payload.len()));
         self.open += 1;
         self.held += 1;
         self.held_bytes += payload.len();

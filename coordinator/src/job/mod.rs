@@ -4,6 +4,8 @@
 //! mend it.
 
 mod file;
+pub mod reference;
+mod schema;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -13,9 +15,10 @@ pub mod values;
 use std::path::{Path, PathBuf};
 
 use jobs::spec::{JobSpec, SpecError, SpecErrors};
-use jobs::{BadValue, Kind, Plan, PlanOptions, Presenter, Section};
+use jobs::{BadValue, ItemsFrom, Kind, Plan, PlanOptions, Presenter, Section};
 
 pub use file::{LARGEST, read};
+pub use schema::schema;
 pub use settings::RunSettings;
 pub use values::Workers;
 
@@ -51,6 +54,8 @@ pub struct Job {
     pub run: RunSettings,
     /// Where the results go, where `[output]` says so.
     pub output: Option<ResultFile>,
+    /// Its items come from the standard input, which can't be read a second time.
+    pub reads_stdin: bool,
 }
 
 /// A file for results.
@@ -93,7 +98,9 @@ pub fn load_text(source: &JobSource, text: String, kinds: Kinds) -> Result<Job, 
     let output = read_output(&mut spec).map_err(|error| errors.push(error)).ok().flatten();
     match plan(&mut spec, source, kinds, &mut errors) {
         Some((kind, plan)) if errors.0.is_empty() => {
-            Ok(Job { path: source.path.clone(), text, name: spec.name, kind, plan, run, output })
+            let reads_stdin = source.plan.items == Some(ItemsFrom::Stdin);
+            let (path, name) = (source.path.clone(), spec.name);
+            Ok(Job { path, text, name, kind, plan, run, output, reads_stdin })
         }
         _ => Err(in_order(errors)),
     }
@@ -114,9 +121,28 @@ fn plan(
             return None;
         }
     };
+    if source.plan.items.is_some() && kind.lines().is_none() {
+        errors.push(no_lines(kind, kinds));
+        return None;
+    }
     let plan = kind.plan(spec, &source.plan);
     add_unknown_keys(spec, kind, plan.is_ok(), errors);
     plan.map_err(|found| errors.0.extend(found.0)).ok().map(|plan| (kind, plan))
+}
+
+/// Not every input is a list of lines.
+fn no_lines(kind: &dyn Kind, kinds: Kinds) -> SpecError {
+    let able: Vec<_> = kinds.iter().filter(|kind| kind.lines().is_some()).map(|kind| kind.name()).collect();
+    SpecError {
+        file: "--input".into(),
+        place: None,
+        key: String::new(),
+        message: format!(
+            "the items of a {} job don't come one a line; say in the job file where they are",
+            kind.name()
+        ),
+        hint: Some(format!("kinds whose items do: {}", able.join(", "))),
+    }
 }
 
 /// The kind with this name.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{AtomicFile, Existing, OutputError};
 
 /// One place for results.
-pub(super) enum Destination {
+pub(crate) enum Destination {
     /// The standard output, or what stands for it in a test.
     Screen(Box<dyn Write + Send>),
     /// A device or a pipe that somebody made: written as it is, since it can't be replaced.
@@ -19,7 +19,7 @@ pub(super) enum Destination {
 
 impl Destination {
     /// Opens a path for writing.
-    pub(super) fn open(path: &Path, existing: Existing) -> Result<Self, OutputError> {
+    pub(crate) fn open(path: &Path, existing: Existing) -> Result<Self, OutputError> {
         if is_device(path) {
             let file = OpenOptions::new().write(true).open(path);
             return file
@@ -30,7 +30,7 @@ impl Destination {
     }
 
     /// Writes all of `bytes` before it returns.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
         match self {
             Self::Screen(writer) => {
                 writer.write_all(bytes).and_then(|()| writer.flush()).map_err(OutputError::screen)
@@ -43,7 +43,7 @@ impl Destination {
     }
 
     /// Completes it.
-    pub(super) fn finish(self) -> Result<(), OutputError> {
+    pub(crate) fn finish(self) -> Result<(), OutputError> {
         match self {
             Self::Screen(_) | Self::Device(..) => Ok(()),
             Self::File(file) => file.finish(),
@@ -51,7 +51,7 @@ impl Destination {
     }
 
     /// Leaves what there is; the path of a partial file.
-    pub(super) fn keep(self) -> Result<Option<PathBuf>, OutputError> {
+    pub(crate) fn keep(self) -> Result<Option<PathBuf>, OutputError> {
         match self {
             Self::Screen(_) | Self::Device(..) => Ok(None),
             Self::File(file) => file.keep().map(Some),
@@ -60,7 +60,7 @@ impl Destination {
 }
 
 /// True for what is there and is neither a file nor a directory.
-pub(super) fn is_device(path: &Path) -> bool {
+pub(crate) fn is_device(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| {
         let kind = metadata.file_type();
         kind.is_char_device() || kind.is_block_device() || kind.is_fifo()

@@ -34,7 +34,7 @@ pub(crate) fn seconds(seconds: f64) -> String {
 }
 
 /// `813,008/s`; with a fraction where it is below ten.
-pub(super) fn rate(per_second: f64) -> String {
+pub(crate) fn rate(per_second: f64) -> String {
     let per_second = if per_second.is_finite() { per_second.max(0.0) } else { 0.0 };
     if per_second < 9.95 {
         format!("{per_second:.1}/s")

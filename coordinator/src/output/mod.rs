@@ -7,6 +7,7 @@ mod atomic;
 mod csv;
 mod destination;
 mod escape;
+mod held_back;
 mod human;
 mod jsonl;
 mod results;
@@ -20,8 +21,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use atomic::{AtomicFile, Existing, check_target};
+pub(crate) use destination::{Destination, is_device};
 pub(crate) use escape::printable;
-pub(crate) use human::{count, counted, seconds};
+pub(crate) use held_back::hint;
+pub(crate) use human::{count, counted, rate, seconds};
 pub use results::{FileSettings, ResultSettings, Results, ScreenSettings};
 pub use summary::{FailureTally, SummaryText, write_summary_json};
 

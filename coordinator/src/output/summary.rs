@@ -9,6 +9,7 @@ use jobs::Presenter;
 
 use super::destination::Destination;
 use super::escape::defuse;
+use super::held_back::{hint, time_line};
 use super::human::{count, counted, rate, seconds};
 use super::results::input_or_id;
 use super::{Existing, OutputError};
@@ -81,7 +82,14 @@ impl fmt::Display for SummaryText<'_> {
             writeln!(f, "result: {result}")?;
         }
         self.reasons(f)?;
-        self.workers(f)
+        self.workers(f)?;
+        if let Some(line) = time_line(self.summary) {
+            writeln!(f, "{line}")?;
+        }
+        match hint(self.summary) {
+            Some(hint) => writeln!(f, "  {hint}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -175,8 +183,9 @@ fn row(worker: &WorkerSummary, wall_seconds: f64) -> [String; 6] {
 /// # Errors
 /// The file can't be written.
 pub fn write_summary_json(summary: &Summary, path: &Path) -> Result<(), OutputError> {
+    let summary = Summary { timeline: None, ..summary.clone() };
     let mut bytes =
-        serde_json::to_vec_pretty(summary).map_err(|error| OutputError::io(path, error.into()))?;
+        serde_json::to_vec_pretty(&summary).map_err(|error| OutputError::io(path, error.into()))?;
     bytes.push(b'\n');
     let mut file = Destination::open(path, Existing::Replace)?;
     file.write(&bytes)?;
@@ -187,7 +196,7 @@ pub fn write_summary_json(summary: &Summary, path: &Path) -> Result<(), OutputEr
 mod tests {
     use super::*;
     use crate::outcome::{Failure, Outcome};
-    use crate::summary::TaskCounts;
+    use crate::summary::{TaskCounts, TimeSummary};
     use crate::testing::EchoPresenter;
 
     fn summary() -> Summary {
@@ -211,6 +220,8 @@ mod tests {
             result: None,
             per_worker: vec![worker(1, 500_000), worker(2, 499_999)],
             interrupted: false,
+            time: TimeSummary { starting: 0.1, tasks: 1.0, ending: 0.1, ..TimeSummary::default() },
+            timeline: None,
         }
     }
 
@@ -254,6 +265,7 @@ failed (signal): 6 tasks
   worker     pid  starts    tasks    busy  busy %
   worker-1  4121       1  500,000  1.10 s    89 %
   worker-2  4122       1  499,999  1.10 s    89 %
+time: 83 % tasks, 8 % starting workers, 8 % last tasks
 ";
         assert_eq!(text.to_string(), expected);
     }
@@ -290,7 +302,8 @@ failed (signal): 6 tasks
                 "tasks_per_second",
                 "result",
                 "per_worker",
-                "interrupted"
+                "interrupted",
+                "time"
             ]
         );
     }

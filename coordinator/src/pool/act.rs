@@ -104,7 +104,12 @@ impl Driver<'_> {
         let ledger = &self.ledger;
         let Some(Some(link)) = self.links.get_mut(worker.index()) else { return };
         // A dead worker does not take it; its death is told by its pidfd.
-        let sent = link.send_batch(batch, tasks.iter().map(|lease| (*lease, ledger.payload(lease.task))));
+        let sent = match tasks {
+            [lease] if let Some(payload) = ledger.large(lease.task) => {
+                link.send_large(batch, *lease, payload)
+            }
+            _ => link.send_batch(batch, tasks.iter().map(|lease| (*lease, ledger.payload(lease.task)))),
+        };
         if let Err(error) = sent {
             debug!(%worker, %error, "sending failed");
         }
@@ -153,9 +158,9 @@ impl Driver<'_> {
     /// Adds a failed attempt to its task's history, and settles the task where it was the last.
     pub(super) fn charge(&mut self, task: protocol::TaskId, record: AttemptRecord, fate: Fate) {
         let (worker, attempt, micros) = (record.worker, record.attempt, record.micros);
-        info!(task = task.0, attempt, worker, reason = record.reason.name(), "{}", record.message);
-        let slow = self.is_slow(micros);
         let number = WorkerId(worker.saturating_sub(1));
+        info!(worker = %number, task = task.0, attempt, reason = record.reason.name(), "{}", record.message);
+        let slow = self.is_slow(micros);
         self.tell(&PoolEvent::Failed { worker: number, task, record: &record, fate });
         let history = self.histories.entry(task).or_default();
         history.push(record);

@@ -11,15 +11,17 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use protocol::{MAX_PAYLOAD, TaskId, monotonic_nanos};
+use protocol::{MAX_MESSAGE, MAX_PAYLOAD, TaskId, monotonic_nanos};
 
 use super::clock::Clock;
 use super::frames::Details;
+use super::holdup::{self, Holdup};
 use super::ledger::{Ledger, Meta};
 use super::link::Link;
 use super::report::{End, PoolReport, WorkerReport};
 use super::{
-    Controlled, Incoming, Observer, Offer, PoolEvent, PoolOptions, Request, Sink, Source, Supply, Work,
+    Controlled, Incoming, Observer, Offer, PoolEvent, PoolOptions, Request, RunningTask, Sink, Source,
+    Supply, Work,
 };
 use crate::outcome::{AttemptRecord, Outcome, OutcomeBatch};
 use crate::queue::{Command, Event, Queue, QueueConfig, Report, Time, WorkerId};
@@ -35,6 +37,9 @@ const HELD_BYTES: usize = 256 << 20;
 const HELD_DONE_BYTES: usize = HELD_BYTES / 2;
 /// How many tasks are taken from the source at once.
 const TAKE: usize = 4096;
+/// What a payload in the arena counts in the queue, in bytes: more than a batch may have, so that it is sent
+/// alone. The arena bounds its memory.
+const LARGE_COST: usize = MAX_MESSAGE;
 /// How long a worker may live after its link has ended.
 pub(super) const LINGER: Duration = Duration::from_millis(50);
 /// How often the workers' memory is looked at, where it is limited.
@@ -104,6 +109,10 @@ pub(super) struct Driver<'a> {
     pub(super) frame_details: Vec<Details>,
     pub(super) print_buffer: Vec<u8>,
     sample_at: Option<Time>,
+    /// When the observer is to hear next what the workers are running.
+    look_at: Option<Time>,
+    look_every: Duration,
+    holdup: Holdup,
 }
 
 impl<'a> Driver<'a> {
@@ -119,12 +128,13 @@ impl<'a> Driver<'a> {
         let event = EpollEvent::new(EpollFlags::EPOLLIN, Token::Wake.pack());
         epoll.add(controlled.waker().fd(), event)?;
         let workers = options.workers.get();
+        let look_every = observer.look_every();
         Ok(Self {
             options,
             work,
             program: options.worker_program.clone().map_or(Program::Itself, Program::Path),
             queue: Queue::new(queue_config(options)),
-            ledger: Ledger::new(options.order),
+            ledger: Ledger::new(options.order, options.payloads_in_outcomes),
             links: (0..workers).map(|_| None).collect(),
             guard: options.guard.then(Guard::start).transpose()?,
             reports: vec![WorkerReport::default(); workers as usize],
@@ -149,6 +159,9 @@ impl<'a> Driver<'a> {
             frame_details: Vec::new(),
             print_buffer: Vec::new(),
             sample_at: options.max_memory_growth.map(|_| Time(0)),
+            look_at: look_every.map(|_| Time(0)),
+            look_every: look_every.unwrap_or_default(),
+            holdup: Holdup::new(Time(monotonic_nanos())),
         })
     }
 
@@ -162,6 +175,7 @@ impl<'a> Driver<'a> {
             if self.queue.is_joined() && self.outbox.is_empty() {
                 return Ok(self.report());
             }
+            self.note_limit();
             let ready = match self.epoll.wait(&mut events, self.patience()) {
                 Ok(ready) => ready,
                 Err(Errno::EINTR) => 0,
@@ -218,8 +232,10 @@ impl<'a> Driver<'a> {
         self.links.iter().flatten().for_each(|link| link.process.suspend());
         // Everybody in this process stops here, this thread included.
         let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP);
-        self.clock.pause(start, monotonic_nanos());
+        let end = monotonic_nanos();
+        self.clock.pause(start, end);
         self.links.iter().flatten().for_each(|link| link.process.resume());
+        self.tell(&PoolEvent::Resumed { paused: Duration::from_nanos(end.saturating_sub(start)) });
     }
 
     /// What is due by time: the queue's deadlines, links that have ended, looks at memory.
@@ -238,6 +254,33 @@ impl<'a> Driver<'a> {
             self.sample_at = Some(now.after(SAMPLE));
             self.look_at_memory();
         }
+        if self.look_at.is_some_and(|at| at <= now) {
+            self.look_at = Some(now.after(self.look_every));
+            self.tell_running(now);
+        }
+    }
+
+    /// Tells the observer what every worker's status cell says.
+    fn tell_running(&mut self, now: Time) {
+        for worker in self.workers() {
+            let running = self.running(worker);
+            let task = running.map(|running| RunningTask {
+                task: running.task,
+                attempt: running.attempt,
+                since: running.since,
+                payload: self.ledger.payload(running.task),
+            });
+            self.observer.on_event(now, &PoolEvent::Running { worker, task });
+        }
+    }
+
+    /// Measures what the time of the run is spent on.
+    fn note_limit(&mut self) {
+        let limit = holdup::limit(self.queue.load(), self.planning, self.congested);
+        if self.holdup.limit() != limit {
+            self.holdup.change(limit, self.now());
+            self.tell(&PoolEvent::Limited(limit));
+        }
     }
 
     fn look_at_memory(&mut self) {
@@ -254,7 +297,8 @@ impl<'a> Driver<'a> {
     fn patience(&self) -> EpollTimeout {
         let lingering =
             self.links.iter().flatten().filter_map(|link| link.ended_at).map(|at| at.after(LINGER));
-        let deadlines = self.queue.next_deadline().into_iter().chain(lingering).chain(self.sample_at);
+        let deadlines =
+            self.queue.next_deadline().into_iter().chain(lingering).chain(self.sample_at).chain(self.look_at);
         let Some(deadline) = deadlines.min() else { return EpollTimeout::NONE };
         let wait = self.clock.until(monotonic_nanos(), deadline);
         // Rounded up: waking before a deadline would only mean to wait again.
@@ -286,20 +330,15 @@ impl<'a> Driver<'a> {
     }
 
     fn put_incoming(&mut self) {
-        let incoming = std::mem::take(&mut self.incoming);
-        let fits = |payload: &&[u8]| payload.len() <= MAX_PAYLOAD;
-        let mut done = incoming.done.iter().peekable();
-        for payload in incoming.payloads.iter().take_while(fits) {
-            self.ledger.push(payload);
-            match done.next_if(|outcome| outcome.task.0 == self.queue.counts().planned) {
-                None => {
-                    self.queue.put(payload.len(), 0);
-                }
-                Some(outcome) => self.restore(&outcome),
-            }
+        let mut incoming = std::mem::take(&mut self.incoming);
+        let too_long = incoming.payloads.lengths().position(|length| length > MAX_PAYLOAD);
+        if too_long.is_none() && incoming.done.is_empty() && incoming.large.is_empty() {
+            self.ledger.push_all(&incoming.payloads);
+            self.queue.put_all(incoming.payloads.lengths(), 0);
+        } else {
+            self.put_one_by_one(&mut incoming, too_long.unwrap_or(usize::MAX));
         }
-        drop(done);
-        let too_long = incoming.payloads.iter().find(|payload| !fits(payload)).map(<[u8]>::len);
+        let too_long = too_long.and_then(|place| incoming.payloads.get(place)).map(<[u8]>::len);
         self.incoming = incoming;
         if let Some(length) = too_long {
             let task = self.queue.counts().planned;
@@ -308,6 +347,30 @@ impl<'a> Driver<'a> {
         }
         self.tell_planning();
         self.handle(Event::Tick);
+    }
+
+    /// The first `count` tasks, some of which are done or have their payloads elsewhere.
+    fn put_one_by_one(&mut self, incoming: &mut Incoming, count: usize) {
+        let mut done = incoming.done.iter().peekable();
+        let mut large = incoming.large.drain(..).peekable();
+        for (place, payload) in incoming.payloads.iter().take(count).enumerate() {
+            let cost = match large.next_if(|(at, _)| *at == place) {
+                None => {
+                    self.ledger.push(payload);
+                    payload.len()
+                }
+                Some((_, extent)) => {
+                    self.ledger.push_large(extent);
+                    LARGE_COST
+                }
+            };
+            match done.next_if(|outcome| outcome.task.0 == self.queue.counts().planned) {
+                None => {
+                    self.queue.put(cost, 0);
+                }
+                Some(outcome) => self.restore(&outcome),
+            }
+        }
     }
 
     fn tell_planning(&mut self) {
@@ -425,6 +488,7 @@ impl<'a> Driver<'a> {
     }
 
     fn report(mut self) -> PoolReport {
+        let spent = self.holdup.spent(self.now());
         for (worker, report) in self.workers().zip(0..) {
             let incarnations = self.queue.incarnations(worker);
             if let Some(report) = self.reports.get_mut::<usize>(report) {
@@ -446,6 +510,7 @@ impl<'a> Driver<'a> {
             unfinished: self.queue.unfinished(),
             end: self.end.clone().or_else(too_many).unwrap_or(End::Done),
             workers: self.reports,
+            spent,
         }
     }
 }

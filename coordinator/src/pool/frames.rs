@@ -1,6 +1,6 @@
 //! What workers say: read without waiting, believed in nothing.
 
-use std::ops::Range;
+use std::cell::RefCell;
 use std::time::Duration;
 
 use protocol::{Filled, FromWorker, Hello, MAX_VALUE, OutcomeResult, Outcomes, TaskId};
@@ -15,7 +15,7 @@ use crate::queue::{Command, Event, Report, Verdict, WorkerId};
 
 /// What stands in a frame about a task, beside what the queue needs to know.
 #[derive(Debug)]
-pub(super) struct Details {
+pub(crate) struct Details {
     pub(super) micros: u64,
     body: Body,
 }
@@ -23,18 +23,36 @@ pub(super) struct Details {
 #[derive(Debug)]
 enum Body {
     /// A value or a sentence, by its place in the frame.
-    Here(Range<usize>),
+    Here { start: u32, length: u32 },
     /// A value that came before, in pieces.
-    Chunked(Vec<u8>),
+    Chunked(Box<RefCell<Vec<u8>>>),
 }
 
 impl Details {
-    fn bytes<'a>(&'a self, frame: &'a [u8]) -> &'a [u8] {
+    #[cfg(test)]
+    pub(super) fn empty(micros: u64) -> Self {
+        Self { micros, body: Body::Here { start: 0, length: 0 } }
+    }
+
+    /// What stands in the frame.
+    fn bytes<'a>(&self, frame: &'a [u8]) -> &'a [u8] {
         match &self.body {
-            Body::Here(range) => frame.get(range.clone()).unwrap_or_default(),
-            Body::Chunked(value) => value,
+            Body::Here { start, length } => {
+                let rest = frame.get(*start as usize..).unwrap_or_default();
+                rest.get(..*length as usize).unwrap_or_default()
+            }
+            Body::Chunked(_) => &[],
         }
     }
+}
+
+/// A frame of outcomes.
+struct Said<'a> {
+    frame: &'a [u8],
+    reports: &'a [Report],
+    details: &'a [Details],
+    /// How long the worker was busy with each of them, on average.
+    each: Duration,
 }
 
 impl Driver<'_> {
@@ -150,8 +168,10 @@ impl Driver<'_> {
             }
             let mut commands = std::mem::take(&mut self.commands);
             self.queue.handle(self.now(), Event::Outcomes { worker, busy, reports: &reports }, &mut commands);
+            let each = busy / u32::try_from(reports.len().max(1)).unwrap_or(u32::MAX);
+            let said = Said { frame, reports: &reports, details: &details, each };
             for command in commands.drain(..) {
-                self.settle(link, frame, &reports, &details, command);
+                self.settle(link, &said, command);
             }
             self.commands = commands;
         }
@@ -161,20 +181,15 @@ impl Driver<'_> {
     }
 
     /// Carries out a command that speaks of this frame's reports; another is left for later.
-    fn settle(
-        &mut self,
-        link: &Link,
-        frame: &[u8],
-        reports: &[Report],
-        details: &[Details],
-        command: Command,
-    ) {
+    fn settle(&mut self, link: &Link, said: &Said<'_>, command: Command) {
+        let Said { frame, reports, details, each } = *said;
         match command {
             Command::Accept { reports: accepted } => {
                 if let (Some(reports), Some(details)) =
                     (reports.get(accepted.clone()), details.get(accepted.clone()))
                 {
-                    let tasks = Done::new(reports, details);
+                    let count = u32::try_from(accepted.len()).unwrap_or(u32::MAX);
+                    let tasks = Done::new(reports, details, each.saturating_mul(count));
                     self.tell(&PoolEvent::Done { worker: link.worker, tasks });
                 }
                 let both = reports.iter().zip(details).take(accepted.end).skip(accepted.start);
@@ -186,8 +201,15 @@ impl Driver<'_> {
                     let micros = details.micros;
                     let slow = self.is_slow(micros);
                     let meta = Meta { attempts: report.attempt, worker, micros, slow };
-                    let value = details.bytes(frame);
-                    self.ledger.settle(report.task, meta, Ok(value), &mut self.outbox);
+                    match &details.body {
+                        Body::Here { .. } => {
+                            let value = details.bytes(frame);
+                            self.ledger.settle(report.task, meta, Ok(value), &mut self.outbox);
+                        }
+                        Body::Chunked(value) => {
+                            self.ledger.settle_long(report.task, meta, value.take(), &mut self.outbox);
+                        }
+                    }
                     self.forget_history(report.task);
                 }
             }
@@ -230,7 +252,7 @@ fn parse(
             OutcomeResult::Ok(value) => (Verdict::Ok, here(frame, value)),
             OutcomeResult::Chunked(length) => {
                 let value = take_chunks(link, outcome.task, outcome.attempt, length)?;
-                (Verdict::Ok, Body::Chunked(value))
+                (Verdict::Ok, Body::Chunked(Box::new(RefCell::new(value))))
             }
             OutcomeResult::Error(text) => (Verdict::Failed(Reason::Error), here(frame, text.as_bytes())),
             OutcomeResult::Memory(text) => (Verdict::Failed(Reason::Memory), here(frame, text.as_bytes())),
@@ -244,12 +266,15 @@ fn parse(
 
 /// Where in the frame a part of it lies.
 fn here(frame: &[u8], part: &[u8]) -> Body {
-    let start = (part.as_ptr() as usize).wrapping_sub(frame.as_ptr() as usize);
-    Body::Here(start..start.saturating_add(part.len()))
+    // A frame is far shorter than 4 GiB.
+    let start = (part.as_ptr() as usize).wrapping_sub(frame.as_ptr() as usize) as u32;
+    Body::Here { start, length: part.len() as u32 }
 }
 
 fn keep_chunk(link: &mut Link, task: TaskId, attempt: u32, bytes: &[u8]) -> Result<(), String> {
-    let (whose, which, value) = link.chunks.get_or_insert_with(|| (task, attempt, Vec::new()));
+    // As long as the last one, probably: growing would copy it again and again.
+    let room = link.long_value;
+    let (whose, which, value) = link.chunks.get_or_insert_with(|| (task, attempt, Vec::with_capacity(room)));
     if (*whose, *which) != (task, attempt) {
         return Err("it sent pieces of two values at once".into());
     }
@@ -263,6 +288,7 @@ fn keep_chunk(link: &mut Link, task: TaskId, attempt: u32, bytes: &[u8]) -> Resu
 fn take_chunks(link: &mut Link, task: TaskId, attempt: u32, length: u64) -> Result<Vec<u8>, String> {
     match link.chunks.take() {
         Some((whose, which, value)) if (whose, which, value.len() as u64) == (task, attempt, length) => {
+            link.long_value = value.len();
             Ok(value)
         }
         _ => Err("it spoke of a value in pieces that it did not send".into()),

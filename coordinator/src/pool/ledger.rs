@@ -4,10 +4,10 @@
 //! one task that takes for ever does not keep the others' bytes in memory. In input order, outcomes wait
 //! here for the older ones.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::ops::Range;
 
-use protocol::{Payloads, TaskId};
+use protocol::{Extent, Payloads, TaskId};
 
 use crate::outcome::{Failure, Outcome, OutcomeBatch};
 use crate::pool::Order;
@@ -26,7 +26,15 @@ pub(super) struct Meta {
 #[derive(Debug)]
 struct Held {
     meta: Meta,
-    result: Result<Range<usize>, Box<Failure>>,
+    result: HeldResult,
+}
+
+#[derive(Debug)]
+enum HeldResult {
+    /// A value among the others of its block.
+    Value(Range<usize>),
+    Long(Vec<u8>),
+    Failed(Box<Failure>),
 }
 
 #[derive(Debug, Default)]
@@ -48,13 +56,30 @@ pub(super) struct Ledger {
     // In input order, the next to leave.
     next_out: u64,
     held_bytes: usize,
+    // How many outcomes wait for older ones.
+    held: usize,
+    // Outcomes leave with their payloads.
+    with_payloads: bool,
     // A block's memory, to be used again.
     spare: Option<Box<Block>>,
+    // Payloads in the arena; their tasks have an empty one in their block.
+    large: HashMap<TaskId, Extent>,
 }
 
 impl Ledger {
-    pub(super) fn new(order: Order) -> Self {
-        Self { order, blocks: VecDeque::new(), first: 0, next_in: 0, next_out: 0, held_bytes: 0, spare: None }
+    pub(super) fn new(order: Order, with_payloads: bool) -> Self {
+        Self {
+            order,
+            blocks: VecDeque::new(),
+            first: 0,
+            next_in: 0,
+            next_out: 0,
+            held_bytes: 0,
+            held: 0,
+            with_payloads,
+            spare: None,
+            large: HashMap::new(),
+        }
     }
 
     /// Keeps the payload of the next task.
@@ -68,7 +93,39 @@ impl Ledger {
         self.next_in += 1;
     }
 
+    /// Keeps the payloads of the next tasks.
+    pub(super) fn push_all(&mut self, payloads: &Payloads) {
+        let mut next = 0;
+        while next < payloads.len() {
+            let used = (self.next_in % BLOCK as u64) as usize;
+            if used == 0 {
+                self.blocks.push_back(Some(self.spare.take().unwrap_or_default()));
+            }
+            let count = (BLOCK - used).min(payloads.len() - next);
+            if let Some(Some(block)) = self.blocks.back_mut() {
+                block.payloads.append(payloads, next..next + count);
+            }
+            self.next_in += count as u64;
+            next += count;
+        }
+    }
+
+    /// Keeps the payload of the next task, which stays where it lies.
+    pub(super) fn push_large(&mut self, payload: Extent) {
+        self.large.insert(TaskId(self.next_in), payload);
+        self.push(&[]);
+    }
+
+    /// The payload of a task, where it lies in the arena.
+    pub(super) fn large(&self, task: TaskId) -> Option<&Extent> {
+        // Nearly always, there are none.
+        if self.large.is_empty() { None } else { self.large.get(&task) }
+    }
+
     pub(super) fn payload(&self, task: TaskId) -> &[u8] {
+        if let Some(large) = self.large(task) {
+            return large;
+        }
         let (index, offset) = self.locate(task);
         let block = self.blocks.get(index).and_then(Option::as_deref);
         block.and_then(|block| block.payloads.get(offset)).unwrap_or_default()
@@ -88,28 +145,58 @@ impl Ledger {
         out: &mut OutcomeBatch,
     ) {
         if self.order == Order::Completion || task.0 == self.next_out {
-            let outcome = outcome(task, self.payload(task), meta, result.as_deref().map_err(AsRef::as_ref));
-            out.push(outcome);
-            self.release(task);
-            if self.order == Order::Input {
-                self.next_out += 1;
-                self.release_held(out);
-            }
+            let result = result.as_deref().map_err(AsRef::as_ref);
+            let payload = if self.with_payloads { self.payload(task) } else { &[] };
+            out.push(outcome(task, payload, meta, result));
+            self.left(task, out);
             return;
         }
+        let (index, _) = self.locate(task);
+        let Some(Some(block)) = self.blocks.get_mut(index) else { return };
+        let result = match result {
+            Ok(value) => {
+                let start = block.values.len();
+                block.values.extend_from_slice(value);
+                self.held_bytes += value.len();
+                HeldResult::Value(start..block.values.len())
+            }
+            Err(failure) => HeldResult::Failed(failure),
+        };
+        self.hold(task, Held { meta, result });
+    }
+
+    /// As [`settle`](Self::settle), for a value that is worth no copying.
+    pub(super) fn settle_long(&mut self, task: TaskId, meta: Meta, value: Vec<u8>, out: &mut OutcomeBatch) {
+        if self.order == Order::Completion || task.0 == self.next_out {
+            let payload = if self.with_payloads { self.payload(task) } else { &[] };
+            out.push_long(outcome(task, payload, meta, Ok(&[])), value);
+            self.left(task, out);
+        } else {
+            self.held_bytes += value.len();
+            self.hold(task, Held { meta, result: HeldResult::Long(value) });
+        }
+    }
+
+    fn hold(&mut self, task: TaskId, held: Held) {
         let (index, offset) = self.locate(task);
         let Some(Some(block)) = self.blocks.get_mut(index) else { return };
         if block.held.len() <= offset {
             block.held.resize_with(block.payloads.len().max(offset + 1), || None);
         }
-        let result = result.map(|value| {
-            let start = block.values.len();
-            block.values.extend_from_slice(value);
-            self.held_bytes += value.len();
-            start..block.values.len()
-        });
         if let Some(place) = block.held.get_mut(offset) {
-            *place = Some(Held { meta, result });
+            *place = Some(held);
+            self.held += 1;
+        }
+    }
+
+    /// A task's outcome has left: so may those that waited for it.
+    fn left(&mut self, task: TaskId, out: &mut OutcomeBatch) {
+        self.release(task);
+        if self.order == Order::Input {
+            self.next_out += 1;
+            if self.held > 0 {
+                self.release_held(out);
+            }
         }
     }
 
@@ -120,23 +207,35 @@ impl Ledger {
             let (index, offset) = self.locate(task);
             let Some(Some(block)) = self.blocks.get_mut(index) else { return };
             let Some(held) = block.held.get_mut(offset).and_then(Option::take) else { return };
-            let result = match &held.result {
-                Ok(range) => {
-                    let value = block.values.get(range.clone()).unwrap_or_default();
-                    self.held_bytes = self.held_bytes.saturating_sub(value.len());
-                    Ok(value)
-                }
-                Err(failure) => Err(failure.as_ref()),
+            let payload = match self.large.get(&task) {
+                _ if !self.with_payloads => &[][..],
+                Some(large) => large,
+                None => block.payloads.get(offset).unwrap_or_default(),
             };
-            let payload = block.payloads.get(offset).unwrap_or_default();
-            out.push(outcome(task, payload, held.meta, result));
+            let Held { meta, result } = held;
+            match result {
+                HeldResult::Value(range) => {
+                    let value = block.values.get(range).unwrap_or_default();
+                    self.held_bytes = self.held_bytes.saturating_sub(value.len());
+                    out.push(outcome(task, payload, meta, Ok(value)));
+                }
+                HeldResult::Long(value) => {
+                    self.held_bytes = self.held_bytes.saturating_sub(value.len());
+                    out.push_long(outcome(task, payload, meta, Ok(&[])), value);
+                }
+                HeldResult::Failed(failure) => out.push(outcome(task, payload, meta, Err(&failure))),
+            }
             self.next_out += 1;
+            self.held -= 1;
             self.release(task);
         }
     }
 
     /// Forgets a task whose outcome has left, and its block with the last of them.
     fn release(&mut self, task: TaskId) {
+        if !self.large.is_empty() {
+            self.large.remove(&task);
+        }
         let (index, _) = self.locate(task);
         let Some(place) = self.blocks.get_mut(index) else { return };
         let Some(block) = place else { return };
@@ -183,12 +282,14 @@ fn outcome<'a>(
 
 #[cfg(test)]
 mod tests {
+    use protocol::Arena;
+
     use super::*;
 
     const META: Meta = Meta { attempts: 1, worker: 1, micros: 0, slow: false };
 
     fn settle_all(order: Order, tasks: &[u64]) -> Vec<(u64, Vec<u8>, Vec<u8>)> {
-        let mut ledger = Ledger::new(order);
+        let mut ledger = Ledger::new(order, true);
         for task in 0..tasks.len() as u64 {
             ledger.push(&task.to_le_bytes());
         }
@@ -220,8 +321,41 @@ mod tests {
     }
 
     #[test]
+    fn a_large_payload_stays_in_the_arena_until_its_outcome_leaves() {
+        let arena = Arena::new(4096).unwrap();
+        let mut ledger = Ledger::new(Order::Input, true);
+        ledger.push(b"small");
+        let mut extent = arena.take(4096).unwrap();
+        extent.fill(7);
+        ledger.push_large(extent);
+        assert_eq!((ledger.payload(TaskId(0)), ledger.payload(TaskId(1))), (&b"small"[..], &[7; 4096][..]));
+        let mut out = OutcomeBatch::new();
+        ledger.settle(TaskId(1), META, Ok(b"b"), &mut out);
+        assert!(arena.take(1).is_none() && out.is_empty());
+        ledger.settle(TaskId(0), META, Ok(b"a"), &mut out);
+        assert!(arena.take(4096).is_some());
+        assert_eq!(out.get(1).unwrap().payload, [7; 4096]);
+    }
+
+    #[test]
+    fn long_values_leave_in_their_turn_as_the_others_do() {
+        for (order, wanted) in [(Order::Input, [0, 1, 2]), (Order::Completion, [2, 1, 0])] {
+            let mut ledger = Ledger::new(order, true);
+            (0..3).for_each(|_| ledger.push(b"payload"));
+            let mut out = OutcomeBatch::new();
+            ledger.settle_long(TaskId(2), META, vec![2; 100_000], &mut out);
+            ledger.settle(TaskId(1), META, Ok(&[1]), &mut out);
+            ledger.settle_long(TaskId(0), META, vec![0; 100_000], &mut out);
+            let got: Vec<(u64, usize)> = out.iter().map(|o| (o.task.0, o.result.unwrap().len())).collect();
+            assert_eq!(got, wanted.map(|task| (task, if task == 1 { 1 } else { 100_000 })));
+            assert_eq!(ledger.held_bytes(), 0);
+            assert!(out.total_bytes() > 200_000 && out.iter().all(|o| o.payload == b"payload"));
+        }
+    }
+
+    #[test]
     fn blocks_go_with_their_last_task() {
-        let mut ledger = Ledger::new(Order::Completion);
+        let mut ledger = Ledger::new(Order::Completion, true);
         let mut out = OutcomeBatch::new();
         for task in 0..100_000u64 {
             ledger.push(b"payload");

@@ -5,8 +5,8 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use protocol::{
-    BatchEncoder, Bootstrap, BootstrapError, CoordinatorEnd, Filled, FrameReader, Running, Start, TaskId,
-    ToWorker,
+    BatchEncoder, Bootstrap, BootstrapError, CoordinatorEnd, Extent, Filled, FrameReader, Running, Start,
+    TaskId, ToWorker,
 };
 
 use super::lines::Lines;
@@ -43,18 +43,47 @@ pub(super) struct Link {
     pub(super) lines: Lines,
     /// A large value on its way in pieces, and whose it is.
     pub(super) chunks: Option<(TaskId, u32, Vec<u8>)>,
+    /// How long the last such value was.
+    pub(super) long_value: usize,
     encoder: BatchEncoder,
-    // Batches with the numbers that this worker knows them by and their lengths, oldest first.
-    batches: VecDeque<(BatchId, u64, usize)>,
-    next_batch: u64,
+    batches: Batches,
     /// Outcomes that it has reported.
     pub(super) reported: u64,
     /// Resident memory when it was first looked at, in bytes.
     first_memory: Option<u64>,
 }
 
+/// Batches with the numbers that a worker knows them by.
+#[derive(Debug, Default)]
+struct Batches {
+    // With their lengths, oldest first.
+    sent: VecDeque<(BatchId, u64, usize)>,
+    next: u64,
+}
+
 /// At most this many batches are remembered: more than a worker can have in its hands.
 const BATCHES: usize = 8;
+
+impl Batches {
+    /// The number of the next batch.
+    fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Remembers the next batch.
+    fn note(&mut self, id: BatchId, length: usize) {
+        if self.sent.len() == BATCHES {
+            self.sent.pop_front();
+        }
+        self.sent.push_back((id, self.next, length));
+        self.next += 1;
+    }
+
+    /// A batch's number and length.
+    fn find(&self, id: BatchId) -> Option<(u64, usize)> {
+        self.sent.iter().find(|(batch, ..)| *batch == id).map(|(_, number, length)| (*number, *length))
+    }
+}
 
 impl Link {
     /// Starts a process and hands it its end of the links.
@@ -75,9 +104,9 @@ impl Link {
             ended_at: None,
             lines: Lines::default(),
             chunks: None,
+            long_value: 0,
             encoder: BatchEncoder::new(),
-            batches: VecDeque::new(),
-            next_batch: 0,
+            batches: Batches::default(),
             reported: 0,
             first_memory: None,
         })
@@ -149,8 +178,7 @@ impl Link {
         tasks: impl Iterator<Item = (Lease, &'a [u8])>,
     ) -> io::Result<()> {
         let Stage::Greeted(end) = &mut self.stage else { return Ok(()) };
-        let number = self.next_batch;
-        self.next_batch += 1;
+        let number = self.batches.next();
         self.encoder.begin(number);
         for (lease, payload) in tasks {
             if !self.encoder.push(lease.task, lease.attempt, payload) {
@@ -158,13 +186,19 @@ impl Link {
             }
         }
         let length = self.encoder.len();
-        if self.batches.len() == BATCHES {
-            self.batches.pop_front();
-        }
-        self.batches.push_back((id, number, length));
+        self.batches.note(id, length);
         // Opened before it is sent, or the worker would find nothing to claim.
         end.cell.open(number, u16::try_from(length).unwrap_or(u16::MAX));
         end.sender.send(self.encoder.bytes())
+    }
+
+    /// Sends one task whose payload lies in the arena.
+    pub(super) fn send_large(&mut self, id: BatchId, lease: Lease, payload: &Extent) -> io::Result<()> {
+        let Stage::Greeted(end) = &mut self.stage else { return Ok(()) };
+        let number = self.batches.next();
+        self.batches.note(id, 1);
+        end.cell.open(number, 1);
+        end.send_large(number, lease.task, lease.attempt, payload)
     }
 
     pub(super) fn send_pill(&mut self) -> io::Result<()> {
@@ -177,7 +211,7 @@ impl Link {
     /// how many stay with it.
     pub(super) fn recall(&mut self, id: BatchId, keep: usize) -> Option<usize> {
         let Stage::Greeted(end) = &mut self.stage else { return None };
-        let (_, number, length) = *self.batches.iter().find(|(batch, ..)| *batch == id)?;
+        let (number, length) = self.batches.find(id)?;
         let unclaimed = keep.saturating_sub(end.cell.claimed(number));
         let taken = end.cell.recall_tail(number, u16::try_from(unclaimed).unwrap_or(u16::MAX));
         Some(if taken.is_empty() { length } else { taken.start })

@@ -11,6 +11,7 @@ mod control;
 mod death;
 mod driver;
 mod frames;
+mod holdup;
 mod ledger;
 mod lines;
 mod link;
@@ -23,11 +24,18 @@ mod source;
 use std::io;
 
 pub use control::{Control, Controlled, Request, Waker};
-pub use observe::{Done, Observer, PoolEvent};
+pub use holdup::Spent;
+pub use observe::{Done, Limit, Observer, PoolEvent, RunningTask};
 pub use options::{BatchSize, Limits, Order, PoolOptions};
 pub use report::{End, PoolReport, WorkerReport};
 pub use sink::{Offer, OutcomeWriter, Sink, Writer};
-pub use source::{Earlier, Incoming, Planner, Source, Supply};
+pub use source::{ARENA_BYTES, Earlier, Incoming, Planner, Source, Supply};
+
+/// Outcomes made up, for tests of those who look.
+#[cfg(test)]
+pub(crate) mod testing {
+    pub(crate) use super::observe::testing::{done, tasks};
+}
 
 /// What all workers of a run do.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,13 +13,30 @@ use crate::queue::{Fate, KillReason, Lease, Report, Time, WorkerId};
 /// It is called on the pool's thread, so it must return at once: it notes and counts, and leaves showing and
 /// writing to another thread.
 pub trait Observer {
-    /// Something happened at `at`, in the pool's time (since its start, pauses left out).
+    /// Something happened at `at`, in the pool's time: monotonic nanoseconds (`protocol::monotonic_nanos`), from
+    /// which the pauses that [`PoolEvent::Resumed`] tells of are left out.
     fn on_event(&mut self, at: Time, event: &PoolEvent<'_>);
+
+    /// How often it wants to hear what each worker is running ([`PoolEvent::Running`]); asked once, at the start.
+    fn look_every(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Nobody looks.
 impl Observer for () {
     fn on_event(&mut self, _: Time, _: &PoolEvent<'_>) {}
+}
+
+/// Each of them looks.
+impl Observer for Vec<Box<dyn Observer + '_>> {
+    fn on_event(&mut self, at: Time, event: &PoolEvent<'_>) {
+        self.iter_mut().for_each(|observer| observer.on_event(at, event));
+    }
+
+    fn look_every(&self) -> Option<Duration> {
+        self.iter().filter_map(|observer| observer.look_every()).min()
+    }
 }
 
 /// Something that happened in a pool.
@@ -39,7 +56,7 @@ pub enum PoolEvent<'a> {
     Started {
         /// Which worker.
         worker: WorkerId,
-        /// Which process of it, from 0.
+        /// Which process of it, from 1.
         incarnation: u32,
         /// The process.
         pid: u32,
@@ -122,6 +139,64 @@ pub enum PoolEvent<'a> {
         /// How it ended, without the worker's name.
         how: &'a str,
     },
+    /// What a worker is running at this moment: told as often as the observer has asked for.
+    Running {
+        /// Which worker.
+        worker: WorkerId,
+        /// The task; none where it has none, or has just finished one.
+        task: Option<RunningTask<'a>>,
+    },
+    /// From now on, something else keeps the pool from going faster.
+    Limited(Limit),
+    /// The run was suspended, and goes on.
+    Resumed {
+        /// For how long it stood still.
+        paused: Duration,
+    },
+}
+
+/// A task in the middle of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunningTask<'a> {
+    /// Which task.
+    pub task: TaskId,
+    /// Which attempt.
+    pub attempt: u32,
+    /// When the attempt began.
+    pub since: Time,
+    /// What the plan said.
+    pub payload: &'a [u8],
+}
+
+/// What keeps a pool from going faster at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Limit {
+    /// No worker is up.
+    Starting,
+    /// A worker has nothing to do, since the next tasks are still being planned.
+    Planning,
+    /// Every worker has tasks: the tasks themselves.
+    Tasks,
+    /// Outcomes can't leave fast enough, so that nothing new is leased.
+    Output,
+    /// Fewer tasks are left than there are workers.
+    Ending,
+}
+
+impl Limit {
+    /// All of them, in the order of a run.
+    pub const ALL: [Self; 5] = [Self::Starting, Self::Planning, Self::Tasks, Self::Output, Self::Ending];
+
+    /// Its name in summaries.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Planning => "planning",
+            Self::Tasks => "tasks",
+            Self::Output => "output",
+            Self::Ending => "ending",
+        }
+    }
 }
 
 /// Tasks that ended well.
@@ -129,11 +204,17 @@ pub enum PoolEvent<'a> {
 pub struct Done<'a> {
     reports: &'a [Report],
     details: &'a [Details],
+    busy: Duration,
 }
 
 impl<'a> Done<'a> {
-    pub(super) fn new(reports: &'a [Report], details: &'a [Details]) -> Self {
-        Self { reports, details }
+    pub(super) fn new(reports: &'a [Report], details: &'a [Details], busy: Duration) -> Self {
+        Self { reports, details, busy }
+    }
+
+    /// How long the worker was busy with them, more exactly than the sum of whole microseconds.
+    pub fn busy(&self) -> Duration {
+        self.busy
     }
 
     /// How many.
@@ -146,6 +227,11 @@ impl<'a> Done<'a> {
         self.reports.is_empty()
     }
 
+    /// How long each took, in whole microseconds.
+    pub fn micros(&self) -> impl ExactSizeIterator<Item = u64> + use<'a> {
+        self.details.iter().map(|details| details.micros)
+    }
+
     /// Each task with its attempt and how long that took, to the microsecond.
     pub fn iter(&self) -> impl Iterator<Item = (TaskId, u32, Duration)> + use<'a> {
         let took = |details: &Details| Duration::from_micros(details.micros);
@@ -153,5 +239,21 @@ impl<'a> Done<'a> {
             .iter()
             .zip(self.details)
             .map(move |(report, details)| (report.task, report.attempt, took(details)))
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+    use crate::queue::Verdict;
+
+    /// A task that ended well and took so many microseconds.
+    pub(crate) fn done(task: TaskId, micros: u64) -> (Report, Details) {
+        (Report { task, attempt: 1, verdict: Verdict::Ok }, Details::empty(micros))
+    }
+
+    /// Such tasks, reported together.
+    pub(crate) fn tasks<'a>(reports: &'a [Report], details: &'a [Details], busy: Duration) -> Done<'a> {
+        Done::new(reports, details, busy)
     }
 }

@@ -40,6 +40,8 @@ pub struct PoolOptions {
     pub start_timeout: Duration,
     /// Workers may start processes of their own: a guard sees to it that none outlives the coordinator.
     pub guard: bool,
+    /// Outcomes carry their tasks' payloads, for sinks that show or store them.
+    pub payloads_in_outcomes: bool,
     /// A program that speaks the protocol; absent: this one, run again as a worker.
     pub worker_program: Option<PathBuf>,
 }
@@ -93,6 +95,7 @@ impl Default for PoolOptions {
             cancel_grace: Duration::ZERO,
             start_timeout: Duration::from_secs(10),
             guard: false,
+            payloads_in_outcomes: true,
             worker_program: None,
         }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Spent;
 use crate::queue::Counts;
 
 /// What a pool's run came to.
@@ -17,6 +18,8 @@ pub struct PoolReport {
     pub workers: Vec<WorkerReport>,
     /// How it ended.
     pub end: End,
+    /// What its time was spent on.
+    pub spent: Spent,
 }
 
 /// What one worker did, over all its incarnations.

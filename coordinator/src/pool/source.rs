@@ -4,7 +4,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded};
 use jobs::{PlanError, Tasks};
-use protocol::{Payloads, TaskId};
+use protocol::{Arena, Extent, MAX_PAYLOAD, Payloads, TaskId};
 
 use super::Waker;
 use crate::outcome::{Outcome, OutcomeBatch};
@@ -15,6 +15,9 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// How many such chunks may wait.
 const CHUNKS: usize = 4;
 
+/// How much shared memory the long inputs that are on their way may take, in bytes; the longest may have it all.
+pub const ARENA_BYTES: usize = 512 << 20;
+
 /// A supply of tasks for a pool. Never blocks the pool's thread.
 pub trait Source {
     /// Appends at most `max` tasks to `into`, and not much more than 256 KiB of them: what a pool holds is
@@ -23,10 +26,13 @@ pub trait Source {
 }
 
 /// Tasks on their way into a pool.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Incoming {
-    /// One payload a task, in input order.
+    /// One payload a task, in input order; an empty one for a task whose payload is in `large`.
     pub payloads: Payloads,
+    /// Payloads that are too long for a message, with the places of their tasks in `payloads`, in order. All are
+    /// of one arena.
+    pub large: Vec<(usize, Extent)>,
     /// The outcomes of those tasks that are done already, in input order and without their payloads: such a
     /// task is not run, and its outcome takes its place among the others'.
     pub done: OutcomeBatch,
@@ -36,6 +42,7 @@ impl Incoming {
     /// Forgets the tasks and keeps the memory.
     pub(super) fn clear(&mut self) {
         self.payloads.clear();
+        self.large.clear();
         self.done.clear();
     }
 }
@@ -85,7 +92,7 @@ impl Planner {
         waker: Waker,
     ) -> std::io::Result<Self> {
         let (sender, chunks) = bounded(CHUNKS);
-        let desk = Desk { chunks: sender, earlier, next: 0, waker };
+        let desk = Desk { chunks: sender, earlier, arena: None, next: 0, waker };
         let thread = std::thread::Builder::new().name("planner".into()).spawn(move || plan(tasks, desk))?;
         Ok(Self {
             chunks,
@@ -119,6 +126,11 @@ impl Source for Planner {
             }
         }
         let until = self.current.payloads.len().min(self.next.saturating_add(max));
+        let large = self.current.large.iter().take_while(|(place, _)| *place < until).count();
+        let shift = into.payloads.len();
+        for (place, extent) in self.current.large.drain(..large) {
+            into.large.push((place - self.next + shift, extent));
+        }
         for index in self.next..until {
             into.payloads.push(self.current.payloads.get(index).unwrap_or_default());
         }
@@ -138,6 +150,8 @@ impl Source for Planner {
 struct Desk {
     chunks: Sender<Result<Incoming, PlanError>>,
     earlier: Option<Box<dyn Earlier>>,
+    // For payloads that are too long for a message.
+    arena: Option<Arena>,
     next: u64,
     waker: Waker,
 }
@@ -145,25 +159,41 @@ struct Desk {
 impl Desk {
     /// Hands over a chunk; false where nobody wants it any more.
     fn hand_over(&mut self, payloads: Payloads) -> Result<bool, PlanError> {
-        let Some(earlier) = &mut self.earlier else {
-            return Ok(self.send(Incoming { payloads, done: OutcomeBatch::new() }));
-        };
+        let plain = payloads.iter().all(|payload| payload.len() <= MAX_PAYLOAD);
+        if plain && self.earlier.is_none() {
+            self.next += payloads.len() as u64;
+            return Ok(self.send(Incoming { payloads, ..Incoming::default() }));
+        }
         let mut part = Incoming::default();
         for payload in payloads.iter() {
-            part.payloads.push(payload);
-            if let Some(outcome) = earlier.outcome(TaskId(self.next))? {
-                part.done.push(Outcome { payload: &[], ..outcome });
+            // Values may be much larger than payloads: a part is as bounded as a chunk. And whoever waits for
+            // room must not keep to itself what takes it.
+            let much = part.done.total_bytes() >= CHUNK_BYTES || payload.len() > MAX_PAYLOAD;
+            if much && !part.payloads.is_empty() && !self.send(std::mem::take(&mut part)) {
+                return Ok(false);
             }
-            self.next += 1;
-            // Values may be much larger than payloads: a part is as bounded as a chunk.
-            if part.done.total_bytes() >= CHUNK_BYTES {
-                if self.chunks.send(Ok(std::mem::take(&mut part))).is_err() {
-                    return Ok(false);
-                }
-                self.waker.wake();
-            }
+            self.add(payload, &mut part)?;
         }
         Ok(part.payloads.is_empty() || self.send(part))
+    }
+
+    /// Adds a task to a part, with its outcome where it has one.
+    fn add(&mut self, payload: &[u8], part: &mut Incoming) -> Result<(), PlanError> {
+        let done = match &mut self.earlier {
+            Some(earlier) => earlier.outcome(TaskId(self.next))?,
+            None => None,
+        };
+        if payload.len() <= MAX_PAYLOAD {
+            part.payloads.push(payload);
+        } else {
+            part.large.push((part.payloads.len(), lay_out(&mut self.arena, payload, self.next)?));
+            part.payloads.push(&[]);
+        }
+        if let Some(outcome) = done {
+            part.done.push(Outcome { payload: &[], ..outcome });
+        }
+        self.next += 1;
+        Ok(())
     }
 
     // A pool that has gone needs no more.
@@ -172,6 +202,23 @@ impl Desk {
         self.waker.wake();
         wanted
     }
+}
+
+/// Copies a payload into the arena, once there is room.
+fn lay_out(arena: &mut Option<Arena>, payload: &[u8], task: u64) -> Result<Extent, PlanError> {
+    let arena = match arena {
+        Some(arena) => arena,
+        None => {
+            let refused = |error| PlanError(format!("no shared memory for long inputs: {error}"));
+            arena.insert(Arena::new(ARENA_BYTES).map_err(refused)?)
+        }
+    };
+    let length = payload.len();
+    let mut extent = arena.wait(length).ok_or_else(|| {
+        PlanError(format!("task {task} has an input of {length} bytes, and {ARENA_BYTES} are allowed"))
+    })?;
+    extent.copy_from_slice(payload);
+    Ok(extent)
 }
 
 fn plan(mut tasks: Box<dyn Tasks>, mut desk: Desk) {

@@ -99,15 +99,16 @@ impl Queue {
                 continue;
             }
             slot.state = State::Leased(worker);
+            let attempt = slot.attempts.saturating_add(1);
             if let Some(state) = self.worker_mut(worker) {
                 state.lone = true;
             }
-            return self.send(worker, vec![task], now, out);
+            return self.send(worker, vec![Lease { task, attempt }], now, out);
         }
     }
 
     /// Takes up to `size` tasks for a worker, within what a message can carry.
-    fn take(&mut self, worker: WorkerId, size: usize) -> Vec<TaskId> {
+    fn take(&mut self, worker: WorkerId, size: usize) -> Vec<Lease> {
         let mut tasks = Vec::with_capacity(size);
         let mut bytes = 0;
         let (slots, limit) = (&mut self.slots, self.config.batch_bytes);
@@ -123,18 +124,16 @@ impl Queue {
             }
             bytes += cost;
             slot.state = State::Leased(worker);
-            tasks.push(task);
+            tasks.push(Lease { task, attempt: slot.attempts.saturating_add(1) });
             Pick::Taken
         });
         tasks
     }
 
-    fn send(&mut self, worker: WorkerId, tasks: Vec<TaskId>, now: Time, out: &mut Vec<Command>) {
+    fn send(&mut self, worker: WorkerId, tasks: Vec<Lease>, now: Time, out: &mut Vec<Command>) {
         if tasks.is_empty() {
             return;
         }
-        let attempt = |task: &TaskId| self.slots.get(*task).map_or(1, |slot| slot.attempts.saturating_add(1));
-        let leases = tasks.iter().map(|task| Lease { task: *task, attempt: attempt(task) }).collect();
         let id = BatchId(self.next_batch);
         self.next_batch += 1;
         let watch = self.shortest_limit();
@@ -146,8 +145,8 @@ impl Queue {
         if state.is_idle() {
             state.news(now);
         }
-        state.batches.push_back(Batch::new(id, tasks));
-        out.push(Command::Send { worker, batch: id, tasks: leases });
+        state.batches.push_back(Batch::new(id, tasks.iter().map(|lease| lease.task).collect()));
+        out.push(Command::Send { worker, batch: id, tasks });
     }
 
     /// Takes back what one worker has not started when another has nothing to do.

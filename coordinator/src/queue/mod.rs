@@ -149,6 +149,19 @@ pub struct Counts {
     pub ignored_reports: u64,
 }
 
+/// Who has something to do at a moment.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Workers with tasks in their hands.
+    pub working: u32,
+    /// Workers that wait for tasks.
+    pub idle: u32,
+    /// Workers that have their pill.
+    pub leaving: u32,
+    /// Tasks wait for a worker.
+    pub ready: bool,
+}
+
 /// The joinable task queue.
 #[derive(Debug)]
 pub struct Queue {
@@ -217,10 +230,23 @@ impl Queue {
         task
     }
 
+    /// Adds a task for each of these payload lengths; as [`put`](Self::put) for each of them.
+    pub fn put_all(&mut self, lengths: impl Iterator<Item = usize>, priority: i32) {
+        let first = self.slots.next();
+        for bytes in lengths {
+            let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+            self.slots.push(Slot::new(bytes, priority));
+            self.held_bytes += bytes as usize;
+        }
+        let last = self.slots.next();
+        self.counts.planned += last.0 - first.0;
+        self.ready.push_back_all(priority, first, last);
+    }
+
     /// Adds a task that an earlier run has done: it takes an id and nothing else.
     pub fn skip(&mut self) -> TaskId {
         let task = self.slots.push(Slot::new(0, 0));
-        self.slots.finish(task);
+        self.slots.finish_if(task, |_| true);
         self.counts.planned += 1;
         task
     }
@@ -281,6 +307,20 @@ impl Queue {
     /// How many times a worker was started.
     pub fn incarnations(&self, worker: WorkerId) -> u32 {
         self.workers.get(worker.index()).map_or(0, |worker| worker.incarnation)
+    }
+
+    /// Who has something to do.
+    pub fn load(&self) -> Load {
+        let mut load = Load { ready: self.ready.len() > 0 || self.ready.has_lone(), ..Load::default() };
+        for worker in &self.workers {
+            match worker.phase {
+                Phase::Running if worker.is_idle() => load.idle += 1,
+                Phase::Running => load.working += 1,
+                Phase::Leaving => load.leaving += 1,
+                Phase::Absent { .. } | Phase::Starting { .. } | Phase::Killed(_) | Phase::Gone => {}
+            }
+        }
+        load
     }
 
     fn worker_mut(&mut self, worker: WorkerId) -> Option<&mut Worker> {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::slots::Slot;
 use super::worker::mix;
 use super::{Command, Course, Fate, Phase, Queue, Report, Time, Verdict, WorkerId, is_leased_by};
 
@@ -32,6 +33,10 @@ impl Queue {
         let mut accepted = 0..0;
         let mut settled = false;
         for (index, report) in reports.iter().enumerate() {
+            if accepted.end == index && self.accept_in_order(worker, report) {
+                accepted.end += 1;
+                continue;
+            }
             if !self.settle(worker, report) {
                 self.counts.ignored_reports += 1;
                 continue;
@@ -50,6 +55,7 @@ impl Queue {
             self.finish(report.task);
             self.counts.ok += 1;
         }
+        settled |= !accepted.is_empty();
         push_accepted(accepted, out);
         let Some(state) = self.worker_mut(worker) else { return };
         // Reports that are ignored get nothing done: they must not keep a hopeless worker alive, nor one that
@@ -63,6 +69,26 @@ impl Queue {
         self.stop_after_failures(now, out);
     }
 
+    /// What nearly every report is, in one go: the worker's next task, of the right attempt, has ended well. False
+    /// where it is anything else, and nothing has changed.
+    #[inline]
+    fn accept_in_order(&mut self, worker: WorkerId, report: &Report) -> bool {
+        let Some(state) = self.workers.get_mut(worker.index()) else { return false };
+        let Some(batch) = state.batches.front_mut().filter(|batch| batch.is_next(report.task)) else {
+            return false;
+        };
+        if report.verdict != Verdict::Ok {
+            return false;
+        }
+        let expected =
+            |slot: &Slot| is_leased_by(slot, worker) && slot.attempts.saturating_add(1) == report.attempt;
+        let Some(slot) = self.slots.finish_if(report.task, expected) else { return false };
+        batch.settle_next();
+        self.held_bytes = self.held_bytes.saturating_sub(slot.bytes as usize);
+        self.counts.ok += 1;
+        true
+    }
+
     /// Takes a task out of a worker's hands; false where it is not there, or for another attempt.
     fn settle(&mut self, worker: WorkerId, report: &Report) -> bool {
         let Some(slot) = self.slots.get(report.task) else { return false };
@@ -74,9 +100,8 @@ impl Queue {
     }
 
     pub(super) fn finish(&mut self, task: protocol::TaskId) {
-        let bytes = self.slots.get(task).map_or(0, |slot| slot.bytes as usize);
-        if self.slots.finish(task) {
-            self.held_bytes = self.held_bytes.saturating_sub(bytes);
+        if let Some(slot) = self.slots.finish_if(task, |_| true) {
+            self.held_bytes = self.held_bytes.saturating_sub(slot.bytes as usize);
         }
     }
 

@@ -56,6 +56,15 @@ impl Ready {
         self.count += 1;
     }
 
+    /// All tasks from `first` on, before `last`.
+    pub(super) fn push_back_all(&mut self, priority: i32, first: TaskId, last: TaskId) {
+        let count = usize::try_from(last.0.saturating_sub(first.0)).unwrap_or(usize::MAX);
+        if count > 0 {
+            self.lanes.entry(Reverse(priority)).or_default().tasks.extend((first.0..last.0).map(TaskId));
+            self.count += count;
+        }
+    }
+
     pub(super) fn push_front(&mut self, priority: i32, task: TaskId) {
         self.lanes.entry(Reverse(priority)).or_default().tasks.push_front(task);
         self.count += 1;

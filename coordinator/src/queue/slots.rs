@@ -76,16 +76,19 @@ pub(super) struct Slots {
     // Invariant: oldest <= next, and every task before oldest is done.
     oldest: u64,
     unfinished: u64,
+    // A dropped block's memory, to be used again.
+    spare: Option<Vec<Slot>>,
 }
 
 impl Slots {
     pub(super) fn push(&mut self, slot: Slot) -> TaskId {
         let task = TaskId(self.next);
-        let (index, _) = self.locate(task);
-        while self.blocks.len() <= index {
-            self.blocks.push_back(Some(Block { slots: Vec::with_capacity(BLOCK), finished: 0 }));
+        if self.next.is_multiple_of(BLOCK as u64) {
+            let slots = self.spare.take().unwrap_or_else(|| Vec::with_capacity(BLOCK));
+            self.blocks.push_back(Some(Block { slots, finished: 0 }));
         }
-        if let Some(Some(block)) = self.blocks.get_mut(index) {
+        // The last block is there: it is dropped only once it is full.
+        if let Some(Some(block)) = self.blocks.back_mut() {
             block.slots.push(slot);
         }
         self.next += 1;
@@ -110,25 +113,33 @@ impl Slots {
         self.blocks.get(index)?.as_ref()?.slots.get(offset)
     }
 
-    /// Marks a task as done; true where it was not yet.
-    pub(super) fn finish(&mut self, task: TaskId) -> bool {
-        let Some(slot) = self.get_mut(task) else { return false };
-        if slot.state == State::Done {
-            return false;
+    /// Marks a task as done where it was not yet and `may` agrees; returns what was known of it.
+    #[inline]
+    pub(super) fn finish_if(&mut self, task: TaskId, may: impl FnOnce(&Slot) -> bool) -> Option<Slot> {
+        if task.0 < self.first * BLOCK as u64 {
+            return None;
         }
+        let (index, offset) = self.locate(task);
+        let place = self.blocks.get_mut(index)?;
+        let block = place.as_mut()?;
+        let slot = block.slots.get_mut(offset)?;
+        if slot.state == State::Done || !may(slot) {
+            return None;
+        }
+        let known = *slot;
         slot.state = State::Done;
         self.unfinished -= 1;
-        let (index, _) = self.locate(task);
-        if let Some(place) = self.blocks.get_mut(index)
-            && let Some(block) = place
-        {
-            block.finished += 1;
-            if block.finished == BLOCK {
-                *place = None;
-            }
+        block.finished += 1;
+        if block.finished == BLOCK {
+            self.spare = place.take().map(|mut block| {
+                block.slots.clear();
+                block.slots
+            });
         }
-        self.advance();
-        true
+        if task.0 == self.oldest {
+            self.advance();
+        }
+        Some(known)
     }
 
     /// Moves `oldest` over what is done, and drops the blocks in front of it.
@@ -153,6 +164,11 @@ impl Slots {
     fn locate(&self, task: TaskId) -> (usize, usize) {
         let block = (task.0 / BLOCK as u64).saturating_sub(self.first);
         (usize::try_from(block).unwrap_or(usize::MAX), (task.0 % BLOCK as u64) as usize)
+    }
+
+    /// The id that the next task will get.
+    pub(super) fn next(&self) -> TaskId {
+        TaskId(self.next)
     }
 
     pub(super) fn oldest(&self) -> TaskId {
@@ -180,14 +196,14 @@ mod tests {
             slots.push(Slot::new(0, 0));
         }
         for task in 1..100_000 {
-            assert!(slots.finish(TaskId(task)));
+            assert!(slots.finish_if(TaskId(task), |_| true).is_some());
         }
         assert_eq!(slots.unfinished(), 1);
         assert_eq!(slots.oldest(), TaskId(0));
         assert_eq!(slots.span(), 100_000);
         let kept: usize = slots.blocks.iter().flatten().map(|block| block.slots.len()).sum();
         assert!(kept <= 2 * BLOCK, "{kept} slots kept");
-        assert!(slots.finish(TaskId(0)));
+        assert!(slots.finish_if(TaskId(0), |_| true).is_some());
         assert_eq!(slots.oldest(), TaskId(100_000));
     }
 
@@ -195,9 +211,10 @@ mod tests {
     fn a_task_is_finished_once() {
         let mut slots = Slots::default();
         let task = slots.push(Slot::new(0, 0));
-        assert!(slots.finish(task));
-        assert!(!slots.finish(task));
-        assert!(!slots.finish(TaskId(7)));
+        assert!(slots.finish_if(task, |_| false).is_none());
+        assert!(slots.finish_if(task, |_| true).is_some());
+        assert!(slots.finish_if(task, |_| true).is_none());
+        assert!(slots.finish_if(TaskId(7), |_| true).is_none());
         assert_eq!(slots.push(Slot::new(0, 0)), TaskId(1));
     }
 }

@@ -39,13 +39,16 @@ pub(super) struct Condemned {
     pub(super) warned: bool,
 }
 
+/// An empty place: no task has this id.
+const NOBODY: TaskId = TaskId(u64::MAX);
+
 /// A batch in a worker's hands.
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) id: BatchId,
     // As sent. Invariant: a place is taken while that task is leased as part of this batch, and empty from
     // then on, so that a later lease of the same task to the same worker is not mistaken for this one.
-    tasks: Vec<Option<TaskId>>,
+    tasks: Vec<TaskId>,
     // Invariant: all places before this one are empty.
     next: usize,
     // Invariant: how many places are taken.
@@ -56,12 +59,13 @@ pub(super) struct Batch {
 impl Batch {
     pub(super) fn new(id: BatchId, tasks: Vec<TaskId>) -> Self {
         let outstanding = tasks.len();
-        Self { id, tasks: tasks.into_iter().map(Some).collect(), next: 0, outstanding, recalled: false }
+        Self { id, tasks, next: 0, outstanding, recalled: false }
     }
 
     /// The tasks that are still leased, in the order in which they were sent.
     pub(super) fn leased(&self) -> impl Iterator<Item = TaskId> {
-        self.tasks.get(self.next..).unwrap_or_default().iter().flatten().copied()
+        let rest = self.tasks.get(self.next..).unwrap_or_default();
+        rest.iter().copied().filter(|task| *task != NOBODY)
     }
 
     /// True where a task is here.
@@ -72,20 +76,42 @@ impl Batch {
     /// Takes out a task that has ended; false where it is not here.
     pub(super) fn settle(&mut self, task: TaskId) -> bool {
         let Some(rest) = self.tasks.get_mut(self.next..) else { return false };
-        // Honest workers report in order, so that the search ends at its first look.
-        let Some(place) = rest.iter_mut().find(|place| **place == Some(task)) else { return false };
-        *place = None;
+        let Some(place) = rest.iter_mut().find(|place| **place == task) else { return false };
+        *place = NOBODY;
         self.outstanding -= 1;
-        while self.tasks.get(self.next).is_some_and(Option::is_none) {
+        self.skip_gone();
+        true
+    }
+
+    /// True where this task is the first that is still leased: honest workers report in order.
+    #[inline]
+    pub(super) fn is_next(&self, task: TaskId) -> bool {
+        self.tasks.get(self.next) == Some(&task)
+    }
+
+    /// Takes out the first task that is still leased; there must be one.
+    #[inline]
+    pub(super) fn settle_next(&mut self) {
+        if let Some(place) = self.tasks.get_mut(self.next) {
+            *place = NOBODY;
+            self.outstanding -= 1;
             self.next += 1;
         }
-        true
+        self.skip_gone();
+    }
+
+    #[inline]
+    fn skip_gone(&mut self) {
+        while self.tasks.get(self.next) == Some(&NOBODY) {
+            self.next += 1;
+        }
     }
 
     /// Takes out everything behind the first `started` tasks that were sent.
     pub(super) fn take_back(&mut self, started: usize) -> Vec<TaskId> {
         let unstarted = self.tasks.get_mut(started..).unwrap_or_default();
-        let taken: Vec<TaskId> = unstarted.iter_mut().filter_map(Option::take).collect();
+        let gone = |place: &mut TaskId| Some(std::mem::replace(place, NOBODY)).filter(|task| *task != NOBODY);
+        let taken: Vec<TaskId> = unstarted.iter_mut().filter_map(gone).collect();
         self.outstanding -= taken.len();
         taken
     }

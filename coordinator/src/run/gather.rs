@@ -4,14 +4,18 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use jobs::{BadValue, Combine, Presenter};
+use protocol::monotonic_nanos;
 
 use super::record::Recorder;
 use crate::outcome::{AttemptRecord, Failure, Outcome, OutcomeBatch, Reason};
 use crate::output::{FailureTally, OutputError, ResultSettings, Results};
 use crate::pool::OutcomeWriter;
 use crate::queue::WorkerId;
+use crate::report::Letter;
+use crate::show::Stdout;
 
 /// Where outcomes go.
 pub(super) struct Gather {
@@ -22,6 +26,19 @@ pub(super) struct Gather {
     // Set by the presenter when a value is not one of the kind's.
     saw_bad_value: Arc<AtomicBool>,
     bad_values: u64,
+    effort: Effort,
+    // For a report; at most `wanted_letters`.
+    letters: Vec<Letter>,
+    wanted_letters: usize,
+}
+
+/// What the writing thread spent its time on.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Effort {
+    /// Writing and combining results.
+    pub(super) writing: Duration,
+    /// Handing outcomes to the store, and waiting for it.
+    pub(super) storing: Duration,
 }
 
 /// What came of gathering.
@@ -47,7 +64,7 @@ impl Gather {
     ) -> Result<Self, OutputError> {
         let saw_bad_value = Arc::new(AtomicBool::new(false));
         let checked = Checked { presenter, saw_bad_value: saw_bad_value.clone() };
-        let results = Results::open(settings, Box::new(checked))?;
+        let results = Results::open_with(settings, Box::new(checked), Box::new(Stdout::new()))?;
         Ok(Self {
             results,
             failures: FailureTally::default(),
@@ -55,12 +72,25 @@ impl Gather {
             recorder: None,
             saw_bad_value,
             bad_values: 0,
+            effort: Effort::default(),
+            letters: Vec::new(),
+            wanted_letters: 0,
         })
     }
 
     /// From now on outcomes are stored, too.
     pub(super) fn record(&mut self, recorder: Option<Recorder>) {
         self.recorder = recorder;
+    }
+
+    /// So many failures are kept with their histories, for a report.
+    pub(super) fn keep_letters(&mut self, wanted: usize) {
+        self.wanted_letters = wanted;
+    }
+
+    /// The failures that were kept.
+    pub(super) fn take_letters(&mut self) -> Vec<Letter> {
+        std::mem::take(&mut self.letters)
     }
 
     /// What stores the outcomes, to be told how the run has ended.
@@ -71,6 +101,11 @@ impl Gather {
     /// Outcomes that their worker called ok and whose values are not the kind's.
     pub(super) fn bad_values(&self) -> u64 {
         self.bad_values
+    }
+
+    /// What its time was spent on.
+    pub(super) fn effort(&self) -> Effort {
+        self.effort
     }
 
     /// The run is complete: outputs become whole.
@@ -111,15 +146,33 @@ impl Gather {
 
     fn take(&mut self, batch: &OutcomeBatch) -> anyhow::Result<()> {
         if let Some(recorder) = &mut self.recorder {
+            let begun = monotonic_nanos();
             recorder.push(batch)?;
+            self.effort.storing += since(begun);
         }
         self.failures.add(batch, self.results.presenter());
+        self.add_letters(batch);
         let Some(combine) = &mut self.combine else { return Ok(()) };
         for outcome in batch.iter() {
             let Ok(value) = outcome.result else { continue };
             combine.add(outcome.task.0, outcome.payload, value, &worker_name(outcome.worker))?;
         }
         Ok(())
+    }
+
+    fn add_letters(&mut self, batch: &OutcomeBatch) {
+        if self.letters.len() >= self.wanted_letters {
+            return;
+        }
+        for outcome in batch.iter() {
+            let Err(failure) = outcome.result else { continue };
+            if self.letters.len() < self.wanted_letters {
+                let mut input = String::new();
+                let known = self.results.presenter().input(outcome.payload, &mut input).is_ok();
+                let (task, input) = (outcome.task.0, known.then_some(input));
+                self.letters.push(Letter { task, input, failure: failure.clone() });
+            }
+        }
     }
 
     /// The batch as it should have been: what is not one of the kind's values is a failure.
@@ -146,6 +199,16 @@ impl Gather {
 
 impl OutcomeWriter for Gather {
     fn write(&mut self, batch: &OutcomeBatch) -> anyhow::Result<()> {
+        let (begun, stored) = (monotonic_nanos(), self.effort.storing);
+        let written = self.write_and_take(batch);
+        let storing = self.effort.storing.saturating_sub(stored);
+        self.effort.writing += since(begun).saturating_sub(storing);
+        written
+    }
+}
+
+impl Gather {
+    fn write_and_take(&mut self, batch: &OutcomeBatch) -> anyhow::Result<()> {
         // Results are formatted once, and that is where values are checked: a second look costs only runs
         // with a worker that lies.
         self.results.write(batch)?;
@@ -156,6 +219,10 @@ impl OutcomeWriter for Gather {
         self.saw_bad_value.store(false, Relaxed);
         self.take(&corrected)
     }
+}
+
+fn since(begun: u64) -> Duration {
+    Duration::from_nanos(monotonic_nanos().saturating_sub(begun))
 }
 
 /// What a value that is not the kind's means: its worker broke the protocol.

@@ -2,8 +2,11 @@
 
 use std::time::SystemTime;
 
+use jobs::Outputs;
+
+use super::incremental::Carry;
 use super::record::{COMPLETING, Recorder};
-use super::restore::Restore;
+use super::restore::{Restore, RestoreTrouble};
 use crate::pool::Earlier;
 use crate::store::{ClaimedRun, NewRun, RunId, RunInfo, Store, StoreError, WriterOptions};
 
@@ -13,6 +16,8 @@ pub enum Keep {
     Nowhere(RunId),
     /// In this store, as a new run.
     New(Store, Box<NewRun>),
+    /// In this store, as a new run that takes over what earlier ones have done.
+    Incremental(Store, Box<NewRun>, Box<Carry>),
     /// In this store, where it goes on.
     Again(Store, Box<ClaimedRun>),
 }
@@ -24,27 +29,43 @@ pub(super) struct Kept {
     pub(super) earlier: Option<Box<dyn Earlier>>,
     /// Tasks that need not be run.
     pub(super) done: u64,
+    /// Why these could not be read, in the end.
+    pub(super) trouble: RestoreTrouble,
 }
 
 impl Keep {
-    /// Makes or takes over the run, and starts to record it.
+    /// Makes or takes over the run, and starts to record it; `outputs` names the files that its tasks write.
     ///
     /// # Errors
     /// The store can't be written.
-    pub(super) fn begin(self) -> anyhow::Result<Kept> {
+    pub(super) fn begin(self, outputs: Option<Box<dyn Outputs>>) -> anyhow::Result<Kept> {
         let (store, claimed) = match self {
-            Self::Nowhere(id) => return Ok(Kept { id, recorder: None, earlier: None, done: 0 }),
+            Self::Nowhere(id) => {
+                let trouble = RestoreTrouble::default();
+                return Ok(Kept { id, recorder: None, earlier: None, done: 0, trouble });
+            }
             Self::New(mut store, new) => {
                 let claimed = store.create_run(&new, now())?;
+                (store, claimed)
+            }
+            Self::Incremental(mut store, new, carry) => {
+                let claimed = store.create_run(&new, now())?;
+                let claimed = carry.carry(&store, claimed)?;
                 (store, claimed)
             }
             Self::Again(store, claimed) => (store, *claimed),
         };
         let (info, done) = (claimed.info.clone(), claimed.done.clone());
-        let mut kept = Kept { id: info.id.clone(), recorder: None, earlier: None, done: done.len() };
-        kept.recorder = Some(Recorder::start(&store, claimed)?);
+        let mut kept = Kept {
+            id: info.id.clone(),
+            recorder: None,
+            earlier: None,
+            done: done.len(),
+            trouble: RestoreTrouble::default(),
+        };
+        kept.recorder = Some(Recorder::start(&store, claimed, outputs)?);
         if !done.is_empty() {
-            kept.earlier = Some(Box::new(Restore::spawn(store, info, done)?));
+            kept.earlier = Some(Box::new(Restore::spawn(store, info, done, kept.trouble.clone())?));
         }
         Ok(kept)
     }

@@ -8,9 +8,12 @@ use std::time::SystemTime;
 
 use crossbeam_channel::{Receiver, bounded};
 
+use jobs::Outputs;
+use protocol::TaskId;
+
 use crate::outcome::OutcomeBatch;
 use crate::store::{
-    ClaimedRun, Event, Hooks, Refused, RunEnd, Store, StoreError, TaskSet, Writer, WriterOptions,
+    ClaimedRun, Event, Hooks, Refused, RunEnd, Seen, Store, StoreError, TaskSet, Writer, WriterOptions,
 };
 use crate::summary::Summary;
 
@@ -25,6 +28,8 @@ pub(super) struct Recorder {
     moved: Receiver<()>,
     // Committed by earlier sessions.
     done: TaskSet,
+    // Names the files that tasks write, for kinds whose tasks do.
+    outputs: Option<Box<dyn Outputs>>,
     sent: u64,
     clock: fn() -> SystemTime,
 }
@@ -34,7 +39,11 @@ impl Recorder {
     ///
     /// # Errors
     /// The store can't be opened again, or no thread can be started.
-    pub(super) fn start(store: &Store, run: ClaimedRun) -> Result<Self, StoreError> {
+    pub(super) fn start(
+        store: &Store,
+        run: ClaimedRun,
+        outputs: Option<Box<dyn Outputs>>,
+    ) -> Result<Self, StoreError> {
         let options = WriterOptions::default();
         let clock = options.clock;
         let done = run.done.clone();
@@ -50,7 +59,7 @@ impl Recorder {
             }),
         };
         let writer = Writer::start(store, run, options, hooks)?;
-        Ok(Self { writer: Some(writer), moved, done, sent: 0, clock })
+        Ok(Self { writer: Some(writer), moved, done, outputs, sent: 0, clock })
     }
 
     /// Hands over a batch, and waits while the store is behind. What an earlier session has stored is left out.
@@ -59,7 +68,13 @@ impl Recorder {
     /// The store can't be written any more.
     pub(super) fn push(&mut self, batch: &OutcomeBatch) -> Result<(), StoreError> {
         let batch = if self.done.is_empty() { batch.clone() } else { self.new_in(batch) };
-        if batch.is_empty() { Ok(()) } else { self.send(batch) }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        if let (Some(writer), Some(outputs)) = (&self.writer, &self.outputs) {
+            writer.saw(look(outputs.as_ref(), &batch));
+        }
+        self.send(batch)
     }
 
     fn new_in(&self, batch: &OutcomeBatch) -> OutcomeBatch {
@@ -119,4 +134,15 @@ impl Recorder {
     fn tell_end(&mut self) -> Result<(), StoreError> {
         self.writer.take().map_or(Ok(()), |writer| writer.finish(RunEnd::Failed, None))
     }
+}
+
+/// How the files look that tasks have just written.
+fn look(outputs: &dyn Outputs, batch: &OutcomeBatch) -> Vec<(TaskId, Seen)> {
+    let good = batch.iter().filter(|outcome| outcome.result.is_ok());
+    let seen = good.filter_map(|outcome| {
+        // A payload of another kind names no files, and what is not noted is done again.
+        let files = outputs.files(outcome.payload).ok()?;
+        Some((outcome.task, Seen::now(&files)?))
+    });
+    seen.collect()
 }

@@ -2,6 +2,8 @@
 //!
 //! A thread of its own reads ahead, a few batches and no more, so that memory does not grow with the run.
 
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -10,7 +12,7 @@ use protocol::TaskId;
 
 use crate::outcome::{Outcome, OutcomeBatch};
 use crate::pool::Earlier;
-use crate::store::{RunInfo, Store, StoreError, TaskSet};
+use crate::store::{RunId, RunInfo, Store, StoreError, TaskSet};
 
 /// How many outcomes, and bytes of values, are read at once.
 const BATCH: usize = 1024;
@@ -18,12 +20,34 @@ const BATCH_BYTES: usize = 256 * 1024;
 /// How many such batches may wait.
 const BATCHES: usize = 2;
 
+/// Why what earlier sessions have done could not be read, for who asks after the run has ended: the plan can't
+/// go on then, but it is the store that is to blame.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RestoreTrouble(Arc<Mutex<Option<StoreError>>>);
+
+impl RestoreTrouble {
+    /// The error, once.
+    pub(super) fn take(&self) -> Option<StoreError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn note(&self, error: StoreError) -> PlanError {
+        let told = PlanError(error.to_string());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        told
+    }
+}
+
 /// The outcomes that a run already has.
 pub(super) struct Restore {
     done: TaskSet,
     batches: Receiver<Result<OutcomeBatch, StoreError>>,
     current: OutcomeBatch,
     next: usize,
+    trouble: RestoreTrouble,
+    // For its errors.
+    path: PathBuf,
+    run: RunId,
 }
 
 impl Restore {
@@ -31,14 +55,20 @@ impl Restore {
     ///
     /// # Errors
     /// No thread can be started.
-    pub(super) fn spawn(store: Store, run: RunInfo, done: TaskSet) -> std::io::Result<Self> {
+    pub(super) fn spawn(
+        store: Store,
+        run: RunInfo,
+        done: TaskSet,
+        trouble: RestoreTrouble,
+    ) -> std::io::Result<Self> {
         let (sender, batches) = bounded(BATCHES);
+        let (path, id) = (store.path().to_owned(), run.id.clone());
         thread::Builder::new().name("restore".into()).spawn(move || {
             if let Err(error) = read(&store, &run, &sender) {
                 let _ = sender.send(Err(error));
             }
         })?;
-        Ok(Self { done, batches, current: OutcomeBatch::new(), next: 0 })
+        Ok(Self { done, batches, current: OutcomeBatch::new(), next: 0, trouble, path, run: id })
     }
 
     /// The place in the current batch of the first outcome of `task` or a later one.
@@ -49,7 +79,7 @@ impl Restore {
                 Some(_) => return Ok(()),
                 None => match self.batches.recv() {
                     Ok(Ok(batch)) => (self.current, self.next) = (batch, 0),
-                    Ok(Err(error)) => return Err(PlanError(error.to_string())),
+                    Ok(Err(error)) => return Err(self.trouble.note(error)),
                     Err(_) => return Ok(()),
                 },
             }
@@ -63,7 +93,13 @@ impl Earlier for Restore {
             return Ok(None);
         }
         self.seek(task)?;
-        Ok(self.current.get(self.next).filter(|outcome| outcome.task == task))
+        let found = self.current.get(self.next).filter(|outcome| outcome.task == task);
+        // A store that has lost an outcome since the run was claimed must not pass for one that never had it.
+        if found.is_none() {
+            let detail = format!("the outcome of task {} of run {} has gone", task.0, self.run);
+            return Err(self.trouble.note(StoreError::Corrupt { path: self.path.clone(), detail }));
+        }
+        Ok(found)
     }
 }
 

@@ -6,16 +6,19 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
+use protocol::TaskId;
 use rusqlite::{OptionalExtension, Params, Row, params};
 
 use super::error::At;
-use super::fingerprint::{Fingerprint, InputFile};
 use super::lock::{Process, RunLock};
 use super::run::from_millis;
-use super::{Event, RunDetails, RunId, RunInfo, RunState, Store, StoreError};
+use super::{
+    Event, Fingerprint, InputFile, PayloadHash, Reader, RunDetails, RunId, RunInfo, RunState, Store,
+    StoreError,
+};
 
 const RUN_COLUMNS: &str = "key, id, state, created, updated, finished, wall_ms, job, kind, total, planned, \
-                           ok, failed, parent, owner_pid, owner_boot, owner_start";
+                           ok, failed, parent, owner_pid, owner_boot, owner_start, replaced_by";
 
 /// How many runs an ambiguous name is explained with.
 const CANDIDATES: u32 = 5;
@@ -28,32 +31,36 @@ impl Store {
     pub fn runs(&self, limit: Option<u32>) -> Result<Vec<RunInfo>, StoreError> {
         // Below zero, SQLite knows no limit.
         let limit = limit.map_or(-1, i64::from);
-        self.query_runs("state != 'deleting' ORDER BY created DESC, key DESC LIMIT ?1", [limit])
+        self.query_runs("state != 'deleting' ORDER BY key DESC LIMIT ?1", [limit])
     }
 
-    /// The newest run that has not finished and that nobody is at work on: what `resume` goes on with.
+    /// The newest run that has not finished, that nobody is at work on and that no other run has taken the
+    /// place of: what `resume` goes on with.
     ///
     /// # Errors
     /// The store can't be read.
     pub fn newest_unfinished(&self) -> Result<Option<RunInfo>, StoreError> {
         let unfinished = self.query_runs(
-            "state IN ('running', 'interrupted', 'failed') ORDER BY created DESC, key DESC",
+            "state IN ('running', 'interrupted', 'failed') AND replaced_by IS NULL \
+             ORDER BY key DESC",
             [],
         )?;
         Ok(unfinished.into_iter().find(|run| run.state != RunState::Running))
     }
 
-    /// The newest run of `job` that has finished: what an incremental run compares itself with.
+    /// The runs of the job file at `job_path` that an incremental run may take outcomes from, newest first:
+    /// those that nobody is at work on, and whose outcomes all come from the inputs that are noted.
     ///
     /// # Errors
     /// The store can't be read.
-    pub fn newest_finished(&self, job_path: &Path) -> Result<Option<RunInfo>, StoreError> {
-        let found = self.query_runs(
-            "state = 'finished' AND key IN (SELECT run FROM details WHERE job_path = ?1) \
-             ORDER BY created DESC, key DESC LIMIT 1",
+    pub fn runs_of(&self, job_path: &Path) -> Result<Vec<RunInfo>, StoreError> {
+        let mut found = self.query_runs(
+            "state != 'deleting' AND mixed = 0 AND key IN (SELECT run FROM details WHERE job_path = ?1) \
+             ORDER BY key DESC",
             [path_text(job_path)],
         )?;
-        Ok(found.into_iter().next())
+        found.retain(|run| run.state != RunState::Running);
+        Ok(found)
     }
 
     /// The run that is called `name`, or else the only one whose id begins so.
@@ -72,7 +79,7 @@ impl Store {
         }
         // Ids are plain ASCII, so every id that begins with the name sorts between it and it with a DEL.
         let mut found = self.query_runs(
-            "id > ?1 AND id < ?1 || char(127) AND state != 'deleting' ORDER BY created DESC, key DESC LIMIT ?2",
+            "id > ?1 AND id < ?1 || char(127) AND state != 'deleting' ORDER BY key DESC LIMIT ?2",
             params![name, CANDIDATES],
         )?;
         match (found.pop(), found.is_empty()) {
@@ -114,7 +121,8 @@ impl Store {
     }
 
     fn inputs(&self, run: &RunInfo) -> Result<Vec<InputFile>, StoreError> {
-        let sql = "SELECT name, size, modified_ns, sha256 FROM inputs WHERE run = ?1 ORDER BY name";
+        let sql = "SELECT name, size, modified_ns, sha256, changed_ns, task, payload FROM inputs \
+                   WHERE run = ?1 ORDER BY name";
         let mut statement = self.connection.prepare(sql).at(&self.path)?;
         let rows = statement.query_map([run.key], |row| {
             Ok(InputFile {
@@ -122,9 +130,24 @@ impl Store {
                 size: row.get(1)?,
                 modified_ns: row.get(2)?,
                 sha256: row.get::<_, Option<[u8; 32]>>(3)?,
+                changed_ns: row.get(4)?,
+                reader: row
+                    .get::<_, Option<u64>>(5)?
+                    .zip(row.get(6)?)
+                    .map(|(task, payload)| Reader { task: TaskId(task), payload: PayloadHash(payload) }),
             })
         });
         rows.and_then(Iterator::collect).at(&self.path)
+    }
+
+    /// The kind's own bytes of a run, and the options that it was started with.
+    ///
+    /// # Errors
+    /// The store can't be read.
+    pub fn setup(&self, run: &RunInfo) -> Result<(Vec<u8>, String), StoreError> {
+        let sql = "SELECT setup, options FROM details WHERE run = ?1";
+        let found = self.connection.query_row(sql, [run.key], |row| Ok((row.get(0)?, row.get(1)?)));
+        found.optional().at(&self.path)?.ok_or_else(|| StoreError::NoSuchRun { name: run.id.to_string() })
     }
 
     /// What happened to a run, first to last.
@@ -187,6 +210,7 @@ fn read_run(row: &Row<'_>) -> rusqlite::Result<(RunInfo, Option<Process>)> {
         ok: row.get(11)?,
         failed: row.get(12)?,
         parent: row.get::<_, Option<String>>(13)?.and_then(|text| RunId::from_str(&text).ok()),
+        replaced_by: row.get::<_, Option<String>>(17)?.and_then(|text| RunId::from_str(&text).ok()),
     };
     let pid: Option<u32> = row.get(14)?;
     let boot: Option<String> = row.get(15)?;

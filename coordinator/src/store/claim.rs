@@ -3,13 +3,15 @@
 use std::path::Path;
 use std::time::SystemTime;
 
-use rusqlite::{ErrorCode, Transaction, TransactionBehavior, params};
+use rusqlite::{ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::catalog::path_text;
 use super::error::At;
 use super::lock::{Process, RunLock};
 use super::run::to_millis;
-use super::{ClaimedRun, Fingerprint, NewRun, Purpose, RunId, RunInfo, RunState, Store, StoreError, TaskSet};
+use super::{
+    ClaimedRun, Fingerprint, InputFile, NewRun, Purpose, RunId, RunInfo, RunState, Store, StoreError, TaskSet,
+};
 
 /// Ids of one millisecond differ in ten bits; this many draws that all meet another run mean a broken
 /// source of randomness.
@@ -19,8 +21,9 @@ impl Store {
     /// Stores a new run that starts `now`, and claims it.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] where the id that the user chose is taken; or the store can't be written,
-    /// which is how a run learns of a full disk before its first task.
+    /// [`StoreError::Exists`] where the id that the user chose is taken; [`StoreError::Alive`] where someone
+    /// is at work on the run that this one takes the place of; or the store can't be written, which is how a
+    /// run learns of a full disk before its first task.
     pub fn create_run(&mut self, run: &NewRun, now: SystemTime) -> Result<ClaimedRun, StoreError> {
         let path = self.path.clone();
         let token = random(&path)?;
@@ -35,6 +38,9 @@ impl Store {
         let lock = taken.ok_or_else(|| StoreError::Alive { run: id.to_string(), pid: None })?;
         own(&transaction, key, token, now).at(&path)?;
         insert_event(&transaction, key, now, "started", "").at(&path)?;
+        // Nor may anyone be at work on the run that this one takes the place of.
+        let _replaced =
+            run.parent.as_ref().map(|parent| replace(&transaction, &path, parent, &id, now)).transpose()?;
         transaction.commit().at(&path)?;
         let info = self.by_key(key, &id)?;
         Ok(ClaimedRun { info, done: TaskSet::new(), retry: false, token, lock })
@@ -135,19 +141,42 @@ fn insert_details(transaction: &Transaction<'_>, key: i64, run: &NewRun) -> rusq
 }
 
 fn insert_inputs(transaction: &Transaction<'_>, key: i64, fingerprint: &Fingerprint) -> rusqlite::Result<()> {
-    let sql =
-        "INSERT OR REPLACE INTO inputs (run, name, size, modified_ns, sha256) VALUES (?1, ?2, ?3, ?4, ?5)";
+    let sql = "INSERT OR REPLACE INTO inputs (run, name, size, modified_ns, sha256, changed_ns, task, payload) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
     let mut statement = transaction.prepare(sql)?;
-    for input in &fingerprint.inputs {
-        statement.execute(params![key, input.name, input.size, input.modified_ns, input.sha256])?;
+    for InputFile { name, size, modified_ns, changed_ns, sha256, reader } in &fingerprint.inputs {
+        let task = reader.map(|reader| reader.task.0);
+        let payload = reader.map(|reader| reader.payload.0);
+        statement.execute(params![key, name, size, modified_ns, sha256, changed_ns, task, payload])?;
     }
     Ok(())
+}
+
+/// Notes that a run has taken the place of another, which had not finished. The lock, held until that is
+/// committed, keeps anyone from going on with the other one meanwhile.
+fn replace(
+    transaction: &Transaction<'_>,
+    path: &Path,
+    replaced: &RunId,
+    by: &RunId,
+    now: SystemTime,
+) -> Result<Option<RunLock>, StoreError> {
+    let sql = "SELECT key FROM runs WHERE id = ?1 AND state NOT IN ('finished', 'deleting')";
+    let key = transaction.query_row(sql, [replaced.as_str()], |row| row.get(0)).optional().at(path)?;
+    let Some(key) = key else { return Ok(None) };
+    let Some(lock) = RunLock::take(path, key)? else {
+        return Err(StoreError::Alive { run: replaced.to_string(), pid: None });
+    };
+    let sql = "UPDATE runs SET replaced_by = ?2 WHERE key = ?1";
+    transaction.execute(sql, params![key, by.as_str()]).at(path)?;
+    insert_event(transaction, key, now, "replaced", &format!("by {by}")).at(path)?;
+    Ok(Some(lock))
 }
 
 /// Writes this process into the run's row; 0 where there is no such run.
 fn own(transaction: &Transaction<'_>, key: i64, token: i64, now: SystemTime) -> rusqlite::Result<usize> {
     let sql = "UPDATE runs SET state = ?2, updated = ?3, owner_pid = ?4, owner_boot = ?5, owner_start = ?6, \
-               owner_token = ?7 WHERE key = ?1 AND state != 'deleting'";
+               owner_token = ?7, replaced_by = NULL WHERE key = ?1 AND state != 'deleting'";
     let this = Process::current();
     let state = RunState::Running.name();
     transaction.execute(sql, params![key, state, to_millis(now), this.pid, this.boot, this.start, token])

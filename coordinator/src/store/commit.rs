@@ -8,10 +8,11 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::claim::insert_event;
 use super::error::At;
+use super::lock::RunLock;
 use super::pack::BlockBuilder;
 use super::run::{Event, to_millis};
 use super::task_set::Inserter;
-use super::{RunId, RunState, StoreError, TaskSet};
+use super::{ClaimedRun, RunId, RunState, Seen, StoreError, TaskSet};
 use crate::outcome::{Failure, Outcome, OutcomeBatch, Reason};
 use crate::summary::Summary;
 
@@ -32,18 +33,18 @@ pub enum RunEnd {
 /// Stores the outcomes of one run.
 #[derive(Debug)]
 pub(super) struct Committer {
-    pub(super) path: PathBuf,
-    pub(super) connection: Connection,
-    pub(super) run: i64,
-    pub(super) id: RunId,
-    pub(super) token: i64,
+    path: PathBuf,
+    connection: Connection,
+    run: i64,
+    id: RunId,
+    token: i64,
     /// True where a task that failed may get another outcome.
-    pub(super) retry: bool,
+    retry: bool,
     /// The tasks whose outcomes are committed, and those of the transaction at work.
     pub(super) done: TaskSet,
     pub(super) counts: Counts,
-    pub(super) builder: BlockBuilder,
-    pub(super) clock: fn() -> SystemTime,
+    builder: BlockBuilder,
+    clock: fn() -> SystemTime,
 }
 
 /// What the run's row says about its tasks.
@@ -60,6 +61,8 @@ pub(super) struct Group {
     pub(super) batches: Vec<OutcomeBatch>,
     pub(super) outcomes: usize,
     pub(super) bytes: usize,
+    /// How the files that tasks have written look.
+    pub(super) seen: Vec<(TaskId, Seen)>,
     pub(super) events: Vec<Event>,
     pub(super) end: Option<(RunEnd, Option<Box<Summary>>)>,
 }
@@ -86,6 +89,19 @@ impl Group {
 }
 
 impl Committer {
+    /// For a run that was claimed; its lock is to be kept for as long as the committer.
+    pub(super) fn new(
+        path: PathBuf,
+        connection: Connection,
+        run: ClaimedRun,
+        clock: fn() -> SystemTime,
+    ) -> (Self, RunLock) {
+        let ClaimedRun { info, done, retry, token, lock } = run;
+        let counts = Counts { planned: info.planned, ok: info.ok, failed: info.failed };
+        let (run, id, builder) = (info.key, info.id, BlockBuilder::default());
+        (Self { path, connection, run, id, token, retry, done, counts, builder, clock }, lock)
+    }
+
     /// Stores the group. After an error the committer is of no more use: it no longer knows what is stored.
     pub(super) fn commit(&mut self, group: &Group) -> Result<(), StoreError> {
         let now = (self.clock)();
@@ -109,6 +125,7 @@ impl Committer {
         }
         tables.flush().at(path)?;
         drop(tables);
+        insert_seen(&transaction, *run, &group.seen).at(path)?;
         for Event { at, kind, detail } in &group.events {
             insert_event(&transaction, *run, *at, kind, detail).at(path)?;
         }
@@ -215,6 +232,12 @@ impl Tables<'_> {
         let sql = "SELECT coalesce(max(number), 0) FROM attempts WHERE run = ?1 AND task = ?2";
         self.transaction.prepare_cached(sql)?.query_row(params![self.run, task.0], |row| row.get(0))
     }
+}
+
+fn insert_seen(transaction: &Transaction<'_>, run: i64, seen: &[(TaskId, Seen)]) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO outputs (run, task, seen) VALUES (?1, ?2, ?3)";
+    let mut statement = transaction.prepare_cached(sql)?;
+    seen.iter().try_for_each(|(task, seen)| statement.execute(params![run, task.0, seen.0]).map(drop))
 }
 
 // SQLite's integers end at 2^63 - 1. That many microseconds are 292,000 years.

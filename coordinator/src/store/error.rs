@@ -1,8 +1,10 @@
 //! What can go wrong with the store: where, what, and what to do about it.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use rusqlite::ErrorCode;
 
 /// An extended result code of SQLite: the shared-memory index beside the store could not be extended, which
@@ -33,6 +35,14 @@ pub enum StoreError {
     )]
     Unwritable {
         /// The directory or file in the way.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// This process may not open any more files.
+    #[error("{}: the store can't be opened: {source}", .path.display())]
+    TooManyFiles {
+        /// The store, or a file beside it.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -174,6 +184,16 @@ impl StoreError {
         )
     }
 
+    /// A file at `path`, the store's or beside it, that can't be made or opened.
+    pub(super) fn file(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        if is_scarcity(&source) {
+            Self::TooManyFiles { path, source }
+        } else {
+            Self::Unwritable { path, source }
+        }
+    }
+
     /// Sorts what SQLite said about the store at `path`.
     pub(super) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
@@ -194,13 +214,30 @@ impl StoreError {
             ErrorCode::NotADatabase => Self::NotADatabase { path },
             ErrorCode::DatabaseCorrupt => Self::Corrupt { path, detail: source.to_string() },
             ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => Self::Busy { path },
-            ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied => {
+            ErrorCode::CannotOpen => match no_more_files() {
+                Some(source) => Self::TooManyFiles { path, source },
+                None => Self::Unwritable { path, source: io::Error::other(source) },
+            },
+            ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
                 Self::Unwritable { path, source: io::Error::other(source) }
             }
             ErrorCode::SystemIoFailure => Self::Io { path, detail: source.to_string() },
             _ => Self::Sqlite { path, source },
         }
     }
+}
+
+/// SQLite says no more than that it could not open a file, be it the database, its log or its index. Whether
+/// there are any more files to be had, only trying shows.
+fn no_more_files() -> Option<io::Error> {
+    const NEEDED: usize = 8;
+    let tries = (0..NEEDED).map(|_| File::open("/dev/null"));
+    let opened: Result<Vec<_>, _> = tries.collect();
+    opened.err().filter(is_scarcity)
+}
+
+fn is_scarcity(error: &io::Error) -> bool {
+    matches!(error.raw_os_error().map(Errno::from_raw), Some(Errno::EMFILE | Errno::ENFILE))
 }
 
 /// Says which store an error of SQLite's came from.

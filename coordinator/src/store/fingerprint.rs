@@ -1,17 +1,11 @@
 //! What a run was made from, so that it is not resumed with something else.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
+use std::io;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
-use super::catalog::path_text;
-
-/// Files up to this many bytes are hashed; larger ones are told apart by size and time of change.
-pub const HASHED_BYTES: u64 = 1 << 20;
+use super::InputFile;
+use super::catalog::{path_text, text_path};
 
 /// The job's text and the files that it reads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,19 +14,6 @@ pub struct Fingerprint {
     pub job_text: String,
     /// The files, sorted by name. What a glob found is listed file by file, so that a new match shows.
     pub inputs: Vec<InputFile>,
-}
-
-/// A file as it was.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InputFile {
-    /// Its path as the job gave it; bytes that are no UTF-8 are written `\xNN`.
-    pub name: String,
-    /// In bytes.
-    pub size: u64,
-    /// When its content was last changed, in nanoseconds since 1970.
-    pub modified_ns: i64,
-    /// SHA-256 of its content, where it has at most [`HASHED_BYTES`].
-    pub sha256: Option<[u8; 32]>,
 }
 
 impl Fingerprint {
@@ -48,10 +29,25 @@ impl Fingerprint {
             let file = file.as_ref();
             InputFile::take(file).map_err(|error| (path_text(file), error))
         });
-        let mut inputs: Vec<_> = inputs.collect::<Result<_, _>>()?;
+        Ok(Self::of(job_text, inputs.collect::<Result<_, _>>()?))
+    }
+
+    /// The fingerprint of a job and files that were looked at, in any order.
+    pub fn of(job_text: impl Into<String>, mut inputs: Vec<InputFile>) -> Self {
         inputs.sort_by(|a, b| a.name.cmp(&b.name));
         inputs.dedup_by(|a, b| a.name == b.name);
-        Ok(Self { job_text: job_text.into(), inputs })
+        Self { job_text: job_text.into(), inputs }
+    }
+
+    /// True where `new` is certain to be the same job with the same content in its files. Names that are not
+    /// absolute start at `directory`, and those of `new` at `new_directory`.
+    pub fn is_same_in(&self, directory: &Path, new: &Self, new_directory: &Path) -> bool {
+        let absolute = |directory: &Path, name: &str| directory.join(text_path(name));
+        self.job_text == new.job_text
+            && self.inputs.len() == new.inputs.len()
+            && self.inputs.iter().zip(&new.inputs).all(|(was, is)| {
+                absolute(directory, &was.name) == absolute(new_directory, &is.name) && was.is_unchanged_in(is)
+            })
     }
 
     /// What is different in `new`; nothing, where a run of this one may go on with it.
@@ -69,41 +65,6 @@ impl Fingerprint {
             let was = if order.is_le() { old.next() } else { None };
             let is = if order.is_ge() { new.next() } else { None };
             changes.extend(difference(was, is));
-        }
-    }
-}
-
-impl InputFile {
-    /// Looks at the file at `path`.
-    ///
-    /// # Errors
-    /// It can't be read.
-    pub fn take(path: &Path) -> io::Result<Self> {
-        // Looked at before it is opened: opening a named pipe would wait for its other end.
-        let metadata = path.metadata()?;
-        let hashed = metadata.is_file() && metadata.len() <= HASHED_BYTES;
-        let seconds = metadata.mtime().saturating_mul(1_000_000_000);
-        Ok(Self {
-            name: path_text(path),
-            size: metadata.len(),
-            modified_ns: seconds.saturating_add(metadata.mtime_nsec()),
-            sha256: if hashed { Some(hash(File::open(path)?)?) } else { None },
-        })
-    }
-}
-
-fn hash(file: File) -> io::Result<[u8; 32]> {
-    let mut hasher = Sha256::new();
-    let mut buffer = [0; 8192];
-    // One byte more than is hashed at most: a file that grows meanwhile can't hold this up, and its size
-    // shows that it has changed.
-    let mut file = file.take(HASHED_BYTES + 1);
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(hasher.finalize().into()),
-            Ok(length) => hasher.update(buffer.get(..length).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
         }
     }
 }
@@ -203,10 +164,11 @@ impl fmt::Display for Change {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::fs::{self, File};
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
+    use crate::store::HASHED_BYTES;
 
     fn sentences(old: &Fingerprint, new: &Fingerprint) -> Vec<String> {
         old.changes(new).iter().map(ToString::to_string).collect()
@@ -273,16 +235,5 @@ mod tests {
         let (name, error) = Fingerprint::take("", ["/nowhere/at/all"]).unwrap_err();
         assert_eq!(name, "/nowhere/at/all");
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
-    }
-
-    #[test]
-    fn the_hash_is_sha256() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("abc");
-        fs::write(&path, "abc").unwrap();
-        // FIPS 180-2, appendix B.1.
-        let input = InputFile::take(&path).unwrap();
-        let hex: String = input.sha256.unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 }

@@ -30,7 +30,7 @@ impl RunLock {
         // dead coordinator's lock.
         let file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-        let file = file.map_err(|source| StoreError::Unwritable { path: path.clone(), source })?;
+        let file = file.map_err(|source| StoreError::file(&path, source))?;
         match fcntl(&file, FcntlArg::F_OFD_SETLK(&byte(key))) {
             Ok(_) => Ok(Some(Self { _file: file })),
             Err(Errno::EAGAIN | Errno::EACCES) => Ok(None),
@@ -44,7 +44,7 @@ impl RunLock {
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-            Err(source) => return Err(StoreError::Io { path, detail: source.to_string() }),
+            Err(source) => return Err(StoreError::file(&path, source)),
         };
         let mut found = byte(key);
         match fcntl(&file, FcntlArg::F_OFD_GETLK(&mut found)) {

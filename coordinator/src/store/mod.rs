@@ -15,10 +15,12 @@
 //! | `blocks` | up to 65,536 good outcomes, packed (see `pack`) |
 //! | `failures` | dead letter, with its payload |
 //! | `attempts` | failed attempt of a dead letter |
+//! | `outputs` | task that writes files: how they looked |
 //! | `events` | start, resumption, end, worker's death |
 //!
 //! `docs/store.md` describes the columns, for anyone with `sqlite3`.
 
+mod carry;
 mod catalog;
 mod claim;
 mod commit;
@@ -26,6 +28,7 @@ mod error;
 mod export;
 mod failures;
 mod fingerprint;
+mod input;
 mod lock;
 mod open;
 mod outcomes;
@@ -34,6 +37,7 @@ mod prune;
 mod run;
 mod run_id;
 mod schema;
+mod seen;
 mod task_set;
 mod writer;
 
@@ -41,17 +45,20 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 
+pub use carry::Carried;
 pub(crate) use catalog::{path_text, text_path};
 pub use commit::RunEnd;
 pub use error::StoreError;
 pub use export::{ExportError, Shown};
 pub use failures::DeadLetter;
-pub use fingerprint::{Change, Fingerprint, HASHED_BYTES, InputFile};
+pub use fingerprint::{Change, Fingerprint};
+pub use input::{HASHED_BYTES, InputFile, PayloadHash, Reader};
 pub use open::default_path;
 pub use outcomes::Outcomes;
 pub use prune::{Prune, Pruned};
 pub use run::{ClaimedRun, Event, NewRun, Purpose, RunDetails, RunInfo, RunState};
 pub use run_id::RunId;
+pub use seen::Seen;
 pub use task_set::{Inserter, TaskSet};
 pub use writer::{Hooks, Refused, Writer, WriterOptions};
 

@@ -23,8 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// commits without pause gets the lock again and again.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
-/// The log is written back into the file at this many pages of 4 KiB, and cut back to that length.
-const CHECKPOINT_PAGES: u32 = 1000;
+/// The log is written back into the file at this many pages of 4 KiB, and cut back to that length: a MiB, so
+/// that a store takes little more room than what is in it.
+const CHECKPOINT_PAGES: u32 = 256;
 
 /// Where runs are stored unless `--store` says otherwise: `$XDG_STATE_HOME/coordinator/runs.db`, or
 /// `~/.local/state/coordinator/runs.db`. As the XDG base directory specification asks, a relative
@@ -90,7 +91,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
             .recursive(true)
             .mode(0o700)
             .create(directory)
-            .map_err(|source| StoreError::Unwritable { path: directory.to_owned(), source })?;
+            .map_err(|source| StoreError::file(directory, source))?;
     }
     // Made without being opened where the file system can: closing any descriptor of a database drops the
     // locks that SQLite holds on it elsewhere in this process.
@@ -98,9 +99,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(source) if source.kind() != io::ErrorKind::AlreadyExists => {
-            Err(StoreError::Unwritable { path: path.to_owned(), source })
-        }
+        Err(source) if source.kind() != io::ErrorKind::AlreadyExists => Err(StoreError::file(path, source)),
         _ => Ok(()),
     }
 }

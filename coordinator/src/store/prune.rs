@@ -15,11 +15,12 @@ const ROWS_AT_ONCE: u32 = 1000;
 const PAGES_AT_ONCE: u32 = 1000;
 
 /// The tables of which a run may have many rows, and what tells those rows of a run apart.
-const TABLES: [(&str, &str); 5] = [
+const TABLES: [(&str, &str); 6] = [
     ("blocks", "key"),
     ("failures", "task"),
     ("attempts", "task, number"),
     ("inputs", "name"),
+    ("outputs", "task"),
     ("events", "key"),
 ];
 

@@ -96,6 +96,9 @@ pub struct RunInfo {
     pub failed: u64,
     /// The run that this one takes the place of.
     pub parent: Option<RunId>,
+    /// The run that has taken this one's place before it had finished: a `resume` that names no run passes it
+    /// over.
+    pub replaced_by: Option<RunId>,
 }
 
 /// The rest of what is known about a run.

@@ -15,7 +15,7 @@ use super::error::At;
 pub(super) const APPLICATION_ID: i32 = 0x636f_6f72;
 
 /// Version n of the schema is what the first n of these make. Never change one that was released: add one.
-pub(super) const MIGRATIONS: &[&str] = &[V1];
+pub(super) const MIGRATIONS: &[&str] = &[V1, V2];
 
 /// Times are milliseconds since 1970 UTC, except where a name says otherwise.
 ///
@@ -110,6 +110,22 @@ CREATE TABLE events (
     detail TEXT NOT NULL
 ) STRICT;
 CREATE INDEX events_by_run ON events (run, key);
+";
+
+/// What incremental runs compare themselves with, and who took an unfinished run's place.
+const V2: &str = "
+ALTER TABLE runs ADD COLUMN replaced_by TEXT;
+ALTER TABLE runs ADD COLUMN mixed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE inputs ADD COLUMN changed_ns INTEGER;
+ALTER TABLE inputs ADD COLUMN task INTEGER;
+ALTER TABLE inputs ADD COLUMN payload BLOB;
+
+CREATE TABLE outputs (
+    run  INTEGER NOT NULL,
+    task INTEGER NOT NULL,
+    seen BLOB NOT NULL,
+    PRIMARY KEY (run, task)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Whose file an open database is.

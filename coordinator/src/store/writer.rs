@@ -13,13 +13,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, after, bounded, select};
+use protocol::TaskId;
 use rusqlite::Connection;
 
-use super::commit::{Committer, Counts, Group, RunEnd};
+use super::commit::{Committer, Group, RunEnd};
 use super::lock::RunLock;
 use super::open::connect;
-use super::pack::BlockBuilder;
-use super::{ClaimedRun, Event, Store, StoreError};
+use super::{ClaimedRun, Event, Seen, Store, StoreError};
 use crate::outcome::OutcomeBatch;
 use crate::summary::Summary;
 
@@ -92,6 +92,7 @@ struct Shared {
     // A batch was refused since the last wake-up.
     starved: AtomicBool,
     events: Mutex<Vec<Event>>,
+    seen: Mutex<Vec<(TaskId, Seen)>>,
 }
 
 impl Writer {
@@ -116,20 +117,8 @@ impl Writer {
         options: WriterOptions,
         hooks: Hooks,
     ) -> Result<Self, StoreError> {
-        let ClaimedRun { info, done, retry, token, lock } = run;
-        let shared = Arc::new(Shared { planned: AtomicU64::new(info.planned), ..Shared::default() });
-        let committer = Committer {
-            path: store.path.clone(),
-            connection,
-            run: info.key,
-            id: info.id,
-            token,
-            retry,
-            done,
-            counts: Counts { planned: info.planned, ok: info.ok, failed: info.failed },
-            builder: BlockBuilder::default(),
-            clock: options.clock,
-        };
+        let shared = Arc::new(Shared { planned: AtomicU64::new(run.info.planned), ..Shared::default() });
+        let (committer, lock) = Committer::new(store.path.clone(), connection, run, options.clock);
         let (messages, inbox) = bounded(options.queue);
         let wake = Arc::clone(&hooks.wake);
         let work = Work { inbox, committer, shared: Arc::clone(&shared), options, hooks };
@@ -182,6 +171,12 @@ impl Writer {
         room
     }
 
+    /// Says how the files look that tasks have written. To be called before their outcomes are sent, with which
+    /// it is stored at the latest.
+    pub fn saw(&self, outputs: Vec<(TaskId, Seen)>) {
+        self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner).extend(outputs);
+    }
+
     /// Says how many tasks were planned so far; it is stored with the next commit.
     pub fn set_planned(&self, planned: u64) {
         self.shared.planned.store(planned, Ordering::Relaxed);
@@ -225,6 +220,10 @@ impl Drop for Writer {
     }
 }
 
+fn taken<T>(list: &Mutex<Vec<T>>) -> Vec<T> {
+    std::mem::take(&mut *list.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 struct Work {
     inbox: Receiver<Message>,
     committer: Committer,
@@ -237,8 +236,8 @@ impl Work {
     fn run(mut self) -> Result<(), StoreError> {
         loop {
             let mut group = self.collect();
-            group.events =
-                std::mem::take(&mut *self.shared.events.lock().unwrap_or_else(PoisonError::into_inner));
+            group.events = taken(&self.shared.events);
+            group.seen = taken(&self.shared.seen);
             self.committer.counts.planned = self.shared.planned.load(Ordering::Relaxed);
             self.committer.commit(&group)?;
             self.shared.committed.fetch_add(group.batches.len() as u64, Ordering::Release);

@@ -12,7 +12,12 @@ use globset::{GlobBuilder, GlobMatcher};
 use walkdir::WalkDir;
 
 use super::setup::Output;
+use crate::lines::{Lines, Readable, refuse};
 use crate::spec::{Item, JobSpec, SpecError, SpecErrors};
+use crate::{ItemsFrom, PlanError};
+
+/// The longest path on Linux, in bytes.
+const LONGEST_PATH: usize = 4096;
 
 /// One image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,10 +30,17 @@ pub(super) struct Input {
     real: PathBuf,
 }
 
-/// Reads `[input]` and finds its files, sorted by path; notes in `errors` what is wrong.
-pub(super) fn find(job: &mut JobSpec, output: Option<&Output>, errors: &mut SpecErrors) -> Vec<Input> {
+/// Reads `[input]`, or the `items` that take its place, and finds its files, sorted by path; notes in `errors`
+/// what is wrong.
+pub(super) fn find(
+    job: &mut JobSpec,
+    items: Option<&ItemsFrom>,
+    output: Option<&Output>,
+    errors: &mut SpecErrors,
+) -> Vec<Input> {
     let (glob, files) = (job.input.take("glob"), job.input.take("files"));
     let result = match (glob, files) {
+        _ if items.is_some() => items.map_or(Ok(Vec::new()), lines),
         (Some(glob), None) => {
             let skip = output.and_then(|output| output.dir.canonicalize().ok());
             patterns(glob, job.base(), skip.as_deref())
@@ -139,6 +151,39 @@ fn listed(files: Item, base: &Path) -> Result<Vec<Input>, SpecErrors> {
                 real: base.join(text).canonicalize().unwrap_or_else(|_| base.join(text)),
             }),
             Err(error) => errors.push(error),
+        }
+    }
+    errors.into_result().map(|()| inputs)
+}
+
+/// Files that are named one a line; relative ones start at the current folder, as their names come from there.
+/// All of them are read before anything runs, for the same reason as above.
+fn lines(items: &ItemsFrom) -> Result<Vec<Input>, SpecErrors> {
+    let (mut inputs, mut errors) = (Vec::new(), SpecErrors::default());
+    let readable = Readable::find(items).map_err(|problem| refuse(items, &problem))?;
+    let mut lines = Lines::new(readable, LONGEST_PATH);
+    let fail = |error: PlanError| SpecError {
+        file: "--input".into(),
+        place: None,
+        key: String::new(),
+        message: error.0,
+        hint: None,
+    };
+    while lines.advance().map_err(fail)? {
+        let named = Path::new(OsStr::from_bytes(lines.line()));
+        if named.as_os_str().is_empty() {
+            continue;
+        }
+        match std::path::absolute(named) {
+            Ok(path) if path.is_file() => inputs.push(Input {
+                stem: below_base(named).with_extension(""),
+                real: path.canonicalize().unwrap_or_else(|_| path.clone()),
+                path,
+            }),
+            _ => errors.push(fail(lines.error(format_args!("{} is no file", named.display())))),
+        }
+        if errors.are_enough() {
+            break;
         }
     }
     errors.into_result().map(|()| inputs)

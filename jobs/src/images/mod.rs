@@ -15,6 +15,7 @@ mod decode;
 mod encode;
 mod inputs;
 mod keys;
+mod outputs;
 mod pipeline;
 mod raster;
 mod read;
@@ -27,13 +28,14 @@ mod write;
 pub use raster::{Buffers, Raster};
 
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use protocol::{Handler, Payloads, TaskError};
 
 use self::encode::Format;
 use self::setup::{Output, Payload, Setup};
 use crate::spec::{Item, JobSpec, SpecError, SpecErrors};
-use crate::{BadValue, Key, Kind, Plan, PlanError, PlanOptions, Presenter, Tasks};
+use crate::{BadValue, Key, Kind, Outputs, Plan, PlanError, PlanOptions, Presenter, Tasks};
 
 /// The kind `images`.
 pub(crate) struct Images;
@@ -58,10 +60,34 @@ impl Kind for Images {
         include_str!("../../images.toml")
     }
 
+    fn lines(&self) -> Option<&'static str> {
+        Some("files")
+    }
+
+    fn reads_one_input_each(&self) -> bool {
+        true
+    }
+
+    fn same_work(&self, one: &[u8], other: &[u8]) -> bool {
+        let work = |bytes: &[u8]| {
+            let mut setup: Setup = serde_json::from_slice(bytes).ok()?;
+            if let Some(output) = &mut setup.output {
+                output.force = false;
+            }
+            Some(setup)
+        };
+        work(one).is_some_and(|one| work(other) == Some(one))
+    }
+
+    fn outputs(&self, setup: &[u8]) -> Result<Option<Box<dyn Outputs>>, BadValue> {
+        let outputs = outputs::ImageOutputs::new(decode_setup(setup)?);
+        Ok(outputs.map(|outputs| Box::new(outputs) as Box<dyn Outputs>))
+    }
+
     fn plan(&self, job: &mut JobSpec, options: &PlanOptions) -> Result<Plan, SpecErrors> {
         let mut errors = SpecErrors::default();
         let setup = read_setup(job, options, &mut errors);
-        let inputs = inputs::find(job, setup.output.as_ref(), &mut errors);
+        let inputs = inputs::find(job, options.items.as_ref(), setup.output.as_ref(), &mut errors);
         if let Some(output) = &setup.output {
             errors.0.extend(inputs::check_collisions(&inputs, output, setup.tiles().is_some(), job).0);
         }
@@ -92,10 +118,13 @@ impl Kind for Images {
     }
 
     fn presenter(&self, setup: &[u8]) -> Result<Box<dyn Presenter>, BadValue> {
-        let setup: Setup = serde_json::from_slice(setup)
-            .map_err(|error| BadValue(format!("the setup is not one of an images job: {error}")))?;
-        Ok(Box::new(report::ImagePresenter::new(&setup)))
+        Ok(Box::new(report::ImagePresenter::new(&decode_setup(setup)?)))
     }
+}
+
+fn decode_setup(bytes: &[u8]) -> Result<Setup, BadValue> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| BadValue(format!("the setup is not one of an images job: {error}")))
 }
 
 /// Hands out what the plan found.
@@ -111,7 +140,12 @@ impl<I: Iterator<Item = Vec<u8>> + Send> Tasks for Files<I> {
 
 /// Everything but the inputs.
 fn read_setup(job: &mut JobSpec, options: &PlanOptions, errors: &mut SpecErrors) -> Setup {
-    let base = std::path::absolute(job.base()).unwrap_or_else(|_| job.base().to_owned());
+    // One name for one folder, from wherever the job is started.
+    let base = match job.base() {
+        base if base.as_os_str().is_empty() => Path::new("."),
+        base => base,
+    };
+    let base = base.canonicalize().or_else(|_| std::path::absolute(base)).unwrap_or_else(|_| base.to_owned());
     let mut keys = Keys { errors };
     let params = &mut job.params;
     let luma =

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use protocol::{Handler, Task, TaskError};
@@ -12,6 +12,7 @@ use protocol::{Handler, Task, TaskError};
 use super::apply::Bench;
 use super::decode::{self, DecodeError};
 use super::encode;
+use super::outputs::tile_suffix;
 use super::raster::Raster;
 use super::report::{Micros, Report};
 use super::setup::{Output, Payload, Setup};
@@ -115,24 +116,6 @@ fn save(
     Ok(())
 }
 
-/// What the name of tile `index` ends in, with as many digits as the last tile needs (at least two); stars
-/// stand for all tiles. Nothing where images are not cut.
-fn tile_suffix(tiles: Option<(usize, usize)>, index: Option<usize>) -> String {
-    let Some((rows, columns)) = tiles else { return String::new() };
-    let Some(index) = index else { return "_r*_c*".to_owned() };
-    let digits = |count: usize| (count - 1).to_string().len().max(2);
-    let (row, column) = (index / columns, index % columns);
-    format!("_r{row:0down$}_c{column:0across$}", down = digits(rows), across = digits(columns))
-}
-
-impl Output {
-    /// The file below `dir` for an image.
-    fn path(&self, dir: &Path, stem: &[u8], suffix: &str) -> PathBuf {
-        let name = [stem, suffix.as_bytes(), b".", self.format.extension().as_bytes()].concat();
-        dir.join(OsStr::from_bytes(&name))
-    }
-}
-
 impl From<DecodeError> for TaskError {
     fn from(error: DecodeError) -> Self {
         match error {
@@ -164,17 +147,4 @@ impl Stopwatch {
 #[expect(clippy::disallowed_methods, reason = "the stages are measured where they run: in the worker")]
 fn now() -> Instant {
     Instant::now()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn tiles_are_numbered_so_that_names_sort() {
-        assert_eq!(tile_suffix(Some((20, 20)), Some(0)), "_r00_c00");
-        assert_eq!(tile_suffix(Some((20, 101)), Some(101 * 3 + 7)), "_r03_c007");
-        assert_eq!(tile_suffix(Some((20, 20)), None), "_r*_c*");
-        assert_eq!(tile_suffix(None, Some(0)), "");
-    }
 }

@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use protocol::Payloads;
 
-use super::file::NumberFile;
+use super::file;
 use super::number::Number;
-use crate::spec::Item;
-use crate::spec::{JobSpec, SpecError, SpecErrors};
+use crate::ItemsFrom;
+use crate::lines::LineTasks;
+use crate::spec::{Item, JobSpec, SpecError, SpecErrors};
 
 /// Where the numbers come from.
 pub(super) enum Source {
@@ -15,19 +16,28 @@ pub(super) enum Source {
     Numbers(Payloads),
     /// From the first up to, but not including, the second; never empty; at most to 2⁶⁴.
     Range(Range<u128>),
-    /// A file, one a line.
-    File(NumberFile),
+    /// A file or the standard input, one a line.
+    Lines(LineTasks),
 }
 
 /// One past the largest number of a range.
 const RANGE_END: u128 = 1 << 64;
 
-/// Reads the one source there is; `None` where something is wrong, with what is wrong in `errors`.
-pub(super) fn source(job: &mut JobSpec, errors: &mut SpecErrors) -> Option<Source> {
+/// Reads the one source there is; `None` where something is wrong, with what is wrong in `errors`. `items`
+/// take the place of what the job file says.
+pub(super) fn source(
+    job: &mut JobSpec,
+    items: Option<&ItemsFrom>,
+    errors: &mut SpecErrors,
+) -> Option<Source> {
     let given: Vec<_> = ["numbers", "range", "file"]
         .into_iter()
         .filter_map(|key| Some((key, job.input.take(key)?)))
         .collect();
+    if let Some(items) = items {
+        let lines = file::numbers(items).map_err(|problem| crate::lines::refuse(items, &problem));
+        return errors.keep(lines).map(Source::Lines);
+    }
     let Some((first, _)) = given.first() else {
         errors.push(SpecError {
             hint: Some("for example: numbers = [2, 36, 101]; or range = { from = 0, to = 100 }; or file = \"numbers.txt\"".into()),
@@ -44,7 +54,7 @@ pub(super) fn source(job: &mut JobSpec, errors: &mut SpecErrors) -> Option<Sourc
     let mut sources = given.into_iter().map(|(key, item)| match key {
         "numbers" => numbers(item, errors).map(Source::Numbers),
         "range" => range(item, errors).map(Source::Range),
-        _ => errors.keep(file(&item, job)).map(Source::File),
+        _ => errors.keep(numbers_of_file(&item, job)).map(Source::Lines),
     });
     // All of them are read, for what else may be wrong.
     let first = sources.next().flatten();
@@ -110,9 +120,9 @@ fn range(item: Item, errors: &mut SpecErrors) -> Option<Range<u128>> {
     Some(range)
 }
 
-fn file(item: &Item, job: &JobSpec) -> Result<NumberFile, SpecError> {
+fn numbers_of_file(item: &Item, job: &JobSpec) -> Result<LineTasks, SpecError> {
     let path = job.resolve(item.text()?);
-    NumberFile::find(&path).map_err(|problem| SpecError {
+    file::numbers(&ItemsFrom::File(path.clone())).map_err(|problem| SpecError {
         hint: Some("a relative path starts at the job file's folder".into()),
         ..item.error(format!("{}: {problem}", path.display()))
     })

@@ -22,6 +22,7 @@ use std::ops::Range;
 
 use protocol::{Handler, TaskError};
 
+use crate::lines::List;
 use crate::spec::{JobSpec, SpecError, SpecErrors};
 use crate::{BadValue, Key, Kind, Plan, PlanOptions, Presenter, Section};
 use count::{CountPresenter, Counter, Segments, Total};
@@ -91,10 +92,14 @@ impl Kind for Primes {
         include_str!("../../primes.toml")
     }
 
-    fn plan(&self, job: &mut JobSpec, _options: &PlanOptions) -> Result<Plan, SpecErrors> {
+    fn lines(&self) -> Option<&'static str> {
+        Some("numbers")
+    }
+
+    fn plan(&self, job: &mut JobSpec, options: &PlanOptions) -> Result<Plan, SpecErrors> {
         let mut errors = SpecErrors::default();
-        let mode = mode(job, &mut errors);
-        let source = input::source(job, &mut errors);
+        let mode = mode(job, options.items.is_some(), &mut errors);
+        let source = input::source(job, options.items.as_ref(), &mut errors);
         errors.into_result()?;
         match (mode, source) {
             (Mode::Count, Some(Source::Range(range))) => Ok(count_plan(range)),
@@ -127,7 +132,7 @@ enum Mode {
     Count,
 }
 
-fn mode(job: &mut JobSpec, errors: &mut SpecErrors) -> Mode {
+fn mode(job: &mut JobSpec, items: bool, errors: &mut SpecErrors) -> Mode {
     let mut flag = |key: &str| {
         let item = job.params.take(key)?;
         errors.keep(item.bool())?.then_some(item)
@@ -139,7 +144,7 @@ fn mode(job: &mut JobSpec, errors: &mut SpecErrors) -> Mode {
     if let Some(factor) = factor {
         errors.push(factor.error("has no meaning where primes are only counted"));
     }
-    if !job.input.has("range") {
+    if !job.input.has("range") || items {
         errors.push(SpecError {
             hint: Some("for example: input.range = { from = 0, to = 1_000_000 }".into()),
             ..count.error("needs `input.range`: only a range can be counted")
@@ -164,18 +169,18 @@ fn test_plan(factor: bool, source: Source) -> Plan {
     let total = match &source {
         Source::Numbers(payloads) => Some(payloads.len() as u64),
         Source::Range(range) => u64::try_from(range.end.saturating_sub(range.start)).ok(),
-        Source::File(_) => None,
+        Source::Lines(_) => None,
     };
     let inputs = match &source {
-        Source::File(file) => vec![file.path().to_owned()],
+        Source::Lines(lines) => lines.inputs(),
         _ => Vec::new(),
     };
     Plan {
         total,
         tasks: match source {
-            Source::Numbers(payloads) => Box::new(tasks::List::new(payloads)),
+            Source::Numbers(payloads) => Box::new(List::new(payloads)),
             Source::Range(range) => Box::new(tasks::Numbers(range)),
-            Source::File(file) => Box::new(file),
+            Source::Lines(lines) => Box::new(lines),
         },
         setup: Setup::Test { factor }.write(),
         combine: None,

@@ -1,4 +1,4 @@
-//! One task a number: from a list, from a range.
+//! One task a number of a range.
 
 use std::ops::Range;
 
@@ -6,28 +6,6 @@ use protocol::Payloads;
 
 use super::number::Number;
 use crate::{PlanError, Tasks};
-
-/// The numbers of a job file, already payloads.
-pub(super) struct List {
-    payloads: Payloads,
-    next: usize,
-}
-
-impl List {
-    pub(super) fn new(payloads: Payloads) -> Self {
-        Self { payloads, next: 0 }
-    }
-}
-
-impl Tasks for List {
-    fn next(&mut self, max: usize, into: &mut Payloads) -> Result<bool, PlanError> {
-        let here = self.next..self.payloads.len().min(self.next.saturating_add(max));
-        self.next = here.end;
-        let more = !here.is_empty();
-        here.filter_map(|index| self.payloads.get(index)).for_each(|payload| into.push(payload));
-        Ok(more)
-    }
-}
 
 /// All numbers of a range.
 pub(super) struct Numbers(pub(super) Range<u128>);

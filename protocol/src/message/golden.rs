@@ -64,6 +64,12 @@ fn golden_pill() {
 }
 
 #[test]
+fn golden_large() {
+    let large = Large { batch: 7, task: 300, attempt: 2, offset: 8192, length: 1 << 20 };
+    to_worker(&ToWorker::Large(large), "03 07 fb 2c 01 02 fb 00 20 fc 00 00 10 00");
+}
+
+#[test]
 fn golden_ready() {
     from_worker(&FromWorker::Ready, "00");
 }

@@ -17,7 +17,7 @@ pub use hello::{Hello, VersionMismatch};
 pub(crate) use outcomes::{OutcomeEncoder, Status};
 pub use outcomes::{OutcomeResult, Outcomes, OutcomesIter, WireOutcome};
 pub use to_coordinator::{FromWorker, Why};
-pub use to_worker::{Limits, Start, ToWorker};
+pub use to_worker::{Large, Limits, Start, ToWorker};
 
 /// The version of everything that follows the greeting. A worker of another version is refused.
 pub const PROTOCOL_VERSION: u32 = 1;
@@ -25,7 +25,8 @@ pub const PROTOCOL_VERSION: u32 = 1;
 /// The longest message to a worker, in bytes: sending one never blocks within a worker's credit.
 pub const MAX_MESSAGE: usize = 64 << 10;
 
-/// The longest payload of a task, in bytes. One always fits into a message of its own.
+/// The longest payload of a task that travels in a message, in bytes: one always fits into a message of its own.
+/// Longer ones lie in an [`Arena`](crate::Arena).
 pub const MAX_PAYLOAD: usize = 48 << 10;
 
 /// The longest setup of a job, in bytes: with its names it always fits into the start message.

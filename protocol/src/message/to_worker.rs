@@ -12,6 +12,8 @@ pub enum ToWorker<'a> {
     Batch(Batch<'a>),
     /// The poison pill: no more tasks will come.
     Pill,
+    /// One task with a payload that is too long for a message.
+    Large(Large),
 }
 
 /// What a worker is to be.
@@ -42,6 +44,21 @@ pub struct Limits {
     pub open_files: Option<u64>,
     /// The size of a file it writes, in bytes.
     pub file_size: Option<u64>,
+}
+
+/// A task whose payload lies in the arena that the coordinator has shared; a batch of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct Large {
+    /// The batch's number, counted like the others'.
+    pub batch: u64,
+    /// Which task.
+    pub task: u64,
+    /// Which attempt, counted from 1.
+    pub attempt: u32,
+    /// Where the payload begins in the arena, in bytes; a multiple of 4096.
+    pub offset: u64,
+    /// How long it is, in bytes.
+    pub length: u64,
 }
 
 impl<'a> ToWorker<'a> {

@@ -14,8 +14,10 @@ use ipc_channel::IpcError;
 use ipc_channel::ipc::IpcBytesReceiver;
 
 use self::session::{After, Session};
+use crate::lent::Lent;
 use crate::{
-    DecodeError, FrameWriter, FromWorker, Handler, MAX_TEXT, Start, TaskError, ToWorker, Why, WorkerLink,
+    DecodeError, FrameWriter, FromWorker, Handler, MAX_TEXT, Start, TaskError, TaskHead, TaskId, ToWorker,
+    Why, WorkerLink,
 };
 
 /// How serving ended, in an orderly way.
@@ -72,12 +74,14 @@ fn serve_until_end(
     let WorkerLink { receiver, mut writer, cell } = link;
     let Some(message) = receive(&receiver)? else { return Ok(Served::CoordinatorGone) };
     let cell = Arc::new(cell);
-    let (worker, mut handler) = match ToWorker::decode(&message)? {
+    let (worker, mut handler, mut lent) = match ToWorker::decode(&message)? {
         ToWorker::Start(start) => match make_handler(make, &start) {
-            Ok(handler) => (start.worker.to_owned(), handler),
+            Ok(handler) => (start.worker.to_owned(), handler, Lent::new(start.limits.memory.is_none())),
             Err(reason) => return refuse(&mut writer, &reason),
         },
-        ToWorker::Batch(_) => return Err(ServeError::OutOfTurn("tasks before the start")),
+        ToWorker::Batch(_) | ToWorker::Large(_) => {
+            return Err(ServeError::OutOfTurn("tasks before the start"));
+        }
         ToWorker::Pill => {
             writer
                 .write(|out| FromWorker::Goodbye { tasks: 0, busy_nanos: 0, why: Why::Pill }.encode(out))?;
@@ -89,19 +93,22 @@ fn serve_until_end(
     let mut session = Session::new(worker, handler, writer, cell);
     loop {
         let Some(message) = receive(&receiver)? else { return Ok(Served::CoordinatorGone) };
-        match ToWorker::decode(&message)? {
-            ToWorker::Batch(batch) => match session.run(&batch)? {
-                After::Next => {}
-                After::Recycle => {
-                    session.say_goodbye(Why::Recycle)?;
-                    return Ok(Served::Recycled);
-                }
-            },
+        let after = match ToWorker::decode(&message)? {
+            ToWorker::Batch(batch) => session.run(batch.batch, batch.tasks())?,
+            ToWorker::Large(large) => {
+                let payload = lent.payload(session.stream(), &large)?;
+                let task = TaskHead { id: TaskId(large.task), attempt: large.attempt, payload };
+                session.run(large.batch, std::iter::once(Ok(task)))?
+            }
             ToWorker::Pill => {
                 session.say_goodbye(Why::Pill)?;
                 return Ok(Served::Pill);
             }
             ToWorker::Start(_) => return Err(ServeError::OutOfTurn("a second start")),
+        };
+        if after == After::Recycle {
+            session.say_goodbye(Why::Recycle)?;
+            return Ok(Served::Recycled);
         }
     }
 }

@@ -4,10 +4,10 @@ use super::meter::Meter;
 use super::{ServeError, panics};
 use crate::message::{OutcomeEncoder, Status};
 use crate::{
-    Batch, Context, FrameWriter, FromWorker, Handler, MAX_FRAME, MAX_VALUE, Task, TaskError, TaskHead, Why,
-    WorkerCell,
+    Context, DecodeError, FrameWriter, FromWorker, Handler, MAX_FRAME, MAX_VALUE, Task, TaskError, TaskHead,
+    Why, WorkerCell,
 };
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 
 /// A frame of outcomes leaves once it is this long.
@@ -18,8 +18,9 @@ const FLUSH_NANOS: u64 = 1_000_000;
 const MAX_INLINE: usize = 64 << 10;
 /// How much of a value one chunk takes.
 const CHUNK: usize = MAX_FRAME - 64;
-/// A buffer that has grown beyond this for one value is given back.
-const KEEP: usize = 1 << 20;
+/// A buffer that has grown beyond this for one value is given back: fresh memory costs a page fault for every
+/// 4 KiB of the next one.
+const KEEP: usize = 20 << 20;
 
 // Whatever one more task adds to a frame that is not yet full must fit, with heads that have not settled.
 const _: () = assert!(FLUSH_BYTES + MAX_INLINE + (4 << 10) < MAX_FRAME);
@@ -66,14 +67,23 @@ impl Session {
         }
     }
 
+    /// The link to the coordinator.
+    pub(super) fn stream(&self) -> BorrowedFd<'_> {
+        self.writer.as_fd()
+    }
+
     /// Runs what the worker can claim of a batch, and reports it.
-    pub(super) fn run(&mut self, batch: &Batch<'_>) -> Result<After, ServeError> {
+    pub(super) fn run<'t>(
+        &mut self,
+        batch: u64,
+        tasks: impl Iterator<Item = Result<TaskHead<'t>, DecodeError>>,
+    ) -> Result<After, ServeError> {
         self.meter.skip();
         self.flushed_nanos = self.meter.began();
         let mut after = After::Next;
-        for (position, task) in batch.tasks().enumerate() {
+        for (position, task) in tasks.enumerate() {
             let task = task?;
-            match self.cell.claim(batch.batch) {
+            match self.cell.claim(batch) {
                 Some(claimed) if claimed == position => {}
                 Some(_) => return Err(ServeError::OutOfTurn("a batch that had been begun before")),
                 // The coordinator took the rest back.

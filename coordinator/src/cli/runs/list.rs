@@ -63,7 +63,10 @@ fn row(run: &RunInfo) -> [String; 7] {
     [
         run.id.to_string(),
         printable(&run.job),
-        run.state.name().to_owned(),
+        match &run.replaced_by {
+            Some(by) => format!("{}, replaced by {by}", run.state.name()),
+            None => run.state.name().to_owned(),
+        },
         timestamp(run.created),
         tasks,
         count(run.failed),

@@ -1,5 +1,9 @@
 use super::support::*;
-use crate::store::{Fingerprint, InputFile, NewRun, Purpose, RunEnd, RunState, StoreError};
+use protocol::TaskId;
+
+use crate::store::{
+    Fingerprint, InputFile, NewRun, PayloadHash, Purpose, Reader, RunEnd, RunState, StoreError,
+};
 
 #[test]
 fn a_run_at_work_is_refused_to_others_with_its_owner() {
@@ -63,8 +67,16 @@ fn a_finished_writer_lets_go_of_its_run() {
 fn what_a_run_was_made_from_comes_back() {
     let place = Place::new();
     let mut store = place.open();
-    let input = |name: &str, sha256| InputFile { name: name.to_owned(), size: 3, modified_ns: -5, sha256 };
-    let inputs = vec![input("a.png", Some([7; 32])), input("b.png", None)];
+    let input = |name: &str, sha256, reader| InputFile {
+        name: name.to_owned(),
+        size: 3,
+        modified_ns: -5,
+        changed_ns: Some(8),
+        sha256,
+        reader,
+    };
+    let reader = Reader { task: TaskId(3), payload: PayloadHash::of(b"a.png") };
+    let inputs = vec![input("a.png", Some([7; 32]), Some(reader)), input("b.png", None, None)];
     let new = NewRun {
         fingerprint: Fingerprint { job_text: "kind = \"images\"".to_owned(), inputs },
         parent: Some("older".parse().unwrap()),
@@ -90,4 +102,32 @@ fn an_id_that_is_taken_is_refused() {
     assert_eq!(run.info.id.as_str(), "nightly");
     let error = store.create_run(&new, noon()).map(drop).unwrap_err();
     assert!(matches!(&error, StoreError::Exists { id } if id == "nightly"), "{error:?}");
+}
+
+#[test]
+fn a_run_whose_place_another_takes_is_passed_over_until_it_is_named() {
+    let place = Place::new();
+    let mut store = place.open();
+    let old = stored(&mut store, [good([1])], RunEnd::Interrupted);
+    let new = NewRun { parent: Some(old.id.clone()), ..new_run() };
+    let alive = store.claim(&old, Purpose::Resume, noon()).unwrap();
+    let refused = store.create_run(&new, noon()).map(drop);
+    assert!(matches!(refused, Err(StoreError::Alive { .. })), "{refused:?}");
+    assert_eq!(store.runs(None).unwrap().len(), 1);
+    drop(alive);
+    let new = store.create_run(&new, noon()).unwrap().info;
+    assert_eq!(store.find(old.id.as_str()).unwrap().replaced_by, Some(new.id.clone()));
+    assert_eq!(store.newest_unfinished().unwrap().map(|run| run.id), Some(new.id.clone()));
+    stored_as(&mut store, &new, RunEnd::Finished);
+    assert_eq!(store.newest_unfinished().unwrap(), None);
+    let again = store.claim(&old, Purpose::Resume, noon()).unwrap();
+    assert_eq!(again.info.replaced_by, None);
+    // A run that has finished keeps its place, whoever comes after it.
+    store.create_run(&NewRun { parent: Some(new.id.clone()), ..new_run() }, noon()).unwrap();
+    assert_eq!(store.find(new.id.as_str()).unwrap().replaced_by, None);
+}
+
+fn stored_as(store: &mut crate::store::Store, run: &crate::store::RunInfo, end: RunEnd) {
+    let claimed = store.claim(run, Purpose::Resume, noon()).unwrap();
+    start(store, claimed, options(1)).writer.finish(end, None).unwrap();
 }

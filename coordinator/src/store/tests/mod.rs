@@ -1,5 +1,6 @@
 //! The store as its users see it.
 
+mod carrying;
 mod claiming;
 mod damage;
 mod exporting;

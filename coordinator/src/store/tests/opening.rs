@@ -4,8 +4,8 @@ use std::os::unix::fs::PermissionsExt;
 use rusqlite::Connection;
 
 use super::support::*;
-use crate::store::schema::{MIGRATIONS, identify, migrate};
-use crate::store::{RunEnd, Store, StoreError};
+use crate::store::schema::{Identity, MIGRATIONS, identify, migrate};
+use crate::store::{Purpose, RunEnd, Store, StoreError};
 
 #[test]
 fn a_new_store_and_its_directories_are_this_users_only() {
@@ -89,7 +89,7 @@ fn a_store_of_a_later_version_is_refused() {
     place.open().connection.execute_batch("PRAGMA user_version = 99").unwrap();
     let error = Store::open(&place.path()).unwrap_err();
     let StoreError::Newer { found, known, .. } = error else { panic!("{error:?}") };
-    assert_eq!((found, known), (99, 1));
+    assert_eq!((found, known), (99, 2));
 }
 
 #[test]
@@ -107,7 +107,34 @@ fn an_older_store_is_brought_up_to_date_and_keeps_its_runs() {
     }
     assert_eq!(tasks(&store, &run), [1, 2]);
     // This program, which is older than that, now refuses it.
-    assert!(matches!(Store::open(&place.path()), Err(StoreError::Newer { found: 2, .. })));
+    assert!(matches!(Store::open(&place.path()), Err(StoreError::Newer { found: 3, .. })));
+}
+
+#[test]
+fn a_store_of_the_first_version_goes_on_with_its_runs() {
+    let place = Place::new();
+    let mut old = Connection::open(place.path()).unwrap();
+    old.execute_batch("PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL").unwrap();
+    migrate(&mut old, &place.path(), &MIGRATIONS[..1]).unwrap();
+    old.execute_batch(
+        "INSERT INTO runs (id, state, created, updated, job, kind) \
+         VALUES ('r1', 'interrupted', 0, 0, 'primes', 'primes'); \
+         INSERT INTO details (run, job_path, job_text, overrides, options, setup) \
+         VALUES (1, '/job.toml', '', '[]', '{}', x''); \
+         INSERT INTO inputs (run, name, size, modified_ns) VALUES (1, 'a', 1, 2)",
+    )
+    .unwrap();
+    drop(old);
+    let mut store = place.open();
+    assert_eq!(identify(&store.connection).unwrap(), Identity::Ours(2));
+    let run = store.newest_unfinished().unwrap().unwrap();
+    assert_eq!((run.id.as_str(), run.replaced_by.as_ref()), ("r1", None));
+    let input = &store.details(&run).unwrap().fingerprint.inputs[0];
+    assert_eq!((input.changed_ns, input.reader), (None, None));
+    assert!(!input.is_unchanged_in(input), "in doubt it has changed");
+    assert_eq!(store.runs_of("/job.toml".as_ref()).unwrap().len(), 1);
+    let run = resumed(&mut store, &run, Purpose::Resume, vec![good([0, 1])]);
+    assert_eq!(tasks(&store, &run), [0, 1]);
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn pruning_leaves_other_runs_alone_and_gives_the_room_back() {
     );
     let pruned = store.prune(&Prune { runs: vec![gone.id.clone()], ..Prune::default() }).unwrap();
     assert_eq!(ids(&pruned.removed), [gone.id.as_str()]);
-    for table in ["blocks", "failures", "attempts", "inputs", "events"] {
+    for table in ["blocks", "failures", "attempts", "inputs", "outputs", "events"] {
         let sql = format!("SELECT count(*) FROM {table} WHERE run = {}", gone.key);
         let left: i64 = store.connection.query_row(&sql, [], |row| row.get(0)).unwrap();
         assert_eq!(left, 0, "{table}");

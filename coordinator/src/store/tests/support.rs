@@ -247,5 +247,6 @@ pub(super) fn summary(run_id: &str) -> Summary {
         result: None,
         per_worker: Vec::new(),
         interrupted: false,
+        ..Summary::default()
     }
 }

@@ -1,9 +1,7 @@
-//! One page of memory that two processes share. The only module with `unsafe` code.
+//! One page of memory that two processes share.
 //!
 //! Every word of the page is an atomic, so whatever the other process does to it at the same time is a
 //! race that the memory model allows: a word may hold any value, and reading it is never undefined.
-
-#![allow(unsafe_code)]
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};

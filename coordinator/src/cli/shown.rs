@@ -1,0 +1,59 @@
+//! The flags that say what is shown of a run while it goes, and kept of how it went.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::show::ProgressMode;
+
+/// What is shown of a run.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Messages")]
+pub(super) struct ShowArgs {
+    /// Show how the run goes
+    #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
+    progress: When,
+
+    /// Write a timeline of every worker to this file, for ui.perfetto.dev; an earlier one is replaced
+    #[arg(long, value_name = "PATH")]
+    pub(super) trace: Option<PathBuf>,
+
+    /// Write how the run went to this file, as one HTML page; an earlier one is replaced
+    #[arg(long, value_name = "PATH.html")]
+    pub(super) report: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum When {
+    /// A bar on a terminal, elsewhere a line every 10 s; nothing with -q
+    #[default]
+    Auto,
+    /// The same from the first moment, elsewhere a line every second
+    Always,
+    /// Never
+    Never,
+    /// On a terminal also a line for each worker: its task, and for how long
+    Full,
+}
+
+impl ShowArgs {
+    /// The same, with paths that mean the same in another directory.
+    ///
+    /// # Errors
+    /// The current directory is gone.
+    pub(super) fn absolute(mut self) -> std::io::Result<Self> {
+        self.trace = self.trace.map(std::path::absolute).transpose()?;
+        self.report = self.report.map(std::path::absolute).transpose()?;
+        Ok(self)
+    }
+
+    /// When progress is shown.
+    pub(super) fn progress(&self) -> ProgressMode {
+        match self.progress {
+            When::Auto => ProgressMode::Auto,
+            When::Always => ProgressMode::Always,
+            When::Never => ProgressMode::Never,
+            When::Full => ProgressMode::Full,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! What the workers of the benchmarks do.
+
+use std::time::Duration;
+
+use protocol::{Handler, Task, TaskError, monotonic_nanos};
+
+/// The work of a run, as its setup says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// A number comes back doubled.
+    Double,
+    /// Computes for as many nanoseconds as the payload says.
+    Spin,
+    /// Looks at one byte in each page of the payload, and answers with their sum.
+    Look,
+    /// Gives the payload back.
+    Echo,
+    /// Dies of the first attempt, and looks at the payload in the next.
+    Fragile,
+}
+
+impl Work {
+    pub(crate) fn setup(self) -> Vec<u8> {
+        vec![self as u8]
+    }
+}
+
+pub(crate) fn make(setup: &[u8]) -> Result<Box<dyn Handler>, TaskError> {
+    match setup {
+        [0] => Ok(Box::new(Double)),
+        [1] => Ok(Box::new(Spin)),
+        [2] => Ok(Box::new(Look)),
+        [3] => Ok(Box::new(Echo)),
+        [4] => Ok(Box::new(Fragile)),
+        _ => Err(TaskError::new("this is not a benchmark's setup")),
+    }
+}
+
+fn number(payload: &[u8]) -> Result<u64, TaskError> {
+    payload.try_into().map(u64::from_le_bytes).map_err(|_| TaskError::new("the payload is not a number"))
+}
+
+struct Double;
+
+impl Handler for Double {
+    fn run(&mut self, task: &Task<'_>, value: &mut Vec<u8>) -> Result<(), TaskError> {
+        value.extend_from_slice(&number(task.payload)?.wrapping_mul(2).to_le_bytes());
+        Ok(())
+    }
+}
+
+struct Spin;
+
+impl Handler for Spin {
+    fn run(&mut self, task: &Task<'_>, _: &mut Vec<u8>) -> Result<(), TaskError> {
+        let until = monotonic_nanos().saturating_add(number(task.payload)?);
+        while monotonic_nanos() < until {
+            std::hint::spin_loop();
+        }
+        Ok(())
+    }
+}
+
+struct Look;
+
+impl Handler for Look {
+    fn run(&mut self, task: &Task<'_>, value: &mut Vec<u8>) -> Result<(), TaskError> {
+        let sum: u64 = task.payload.iter().step_by(4096).map(|byte| u64::from(*byte)).sum();
+        value.extend_from_slice(&sum.to_le_bytes());
+        Ok(())
+    }
+}
+
+struct Echo;
+
+impl Handler for Echo {
+    fn run(&mut self, task: &Task<'_>, value: &mut Vec<u8>) -> Result<(), TaskError> {
+        value.extend_from_slice(task.payload);
+        Ok(())
+    }
+}
+
+struct Fragile;
+
+impl Handler for Fragile {
+    fn run(&mut self, task: &Task<'_>, value: &mut Vec<u8>) -> Result<(), TaskError> {
+        if task.attempt == 1 {
+            std::process::abort();
+        }
+        Look.run(task, value)
+    }
+}
+
+/// A length of time as a payload for [`Work::Spin`].
+pub(crate) fn spin(length: Duration) -> [u8; 8] {
+    u64::try_from(length.as_nanos()).unwrap_or(u64::MAX).to_le_bytes()
+}
