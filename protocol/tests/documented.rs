@@ -8,7 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use protocol::{
-    BatchEncoder, Filled, FrameReader, FromWorker, Hello, Limits, OutcomeResult, PROTOCOL_VERSION, Start,
+    BatchEncoder, Bootstrap, Filled, FrameReader, FromWorker, Hello, Large, Limits, OutcomeResult, Start,
     TaskId, ToWorker, Why,
 };
 
