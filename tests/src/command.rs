@@ -120,9 +120,9 @@ impl Place {
         self.set_up(Command::new(program("coordinator")), arguments)
     }
 
-    /// An example or another program of this workspace, not yet started, in the same surroundings.
+    /// Another program of this workspace, not yet started, in the same surroundings.
     #[expect(clippy::disallowed_methods, reason = "tests start programs as a user's shell does")]
-    pub fn program(&self, name: &str, arguments: &[&str]) -> Command {
+    pub fn other_program(&self, name: &str, arguments: &[&str]) -> Command {
         self.set_up(Command::new(program(name)), arguments)
     }
 

@@ -14,7 +14,7 @@ use tests::{Place, Random, Started, number, processes_of, wait_until};
 
 fn run(name: &str, arguments: &[&str]) -> String {
     let place = Place::new();
-    let finished = place.run_prepared(place.program(&format!("examples/{name}"), arguments));
+    let finished = place.run_prepared(place.other_program(&format!("examples/{name}"), arguments));
     finished.expect_code(0).stdout
 }
 
@@ -73,7 +73,7 @@ fn the_thumbnail_server_survives_a_crash_of_its_decoder() {
     place.write("bad.png", b"CRASH and more");
     place.write("text.png", b"no picture");
     let folder = place.path().display().to_string();
-    let mut server = place.program("examples/thumbnails", &[&folder, "0"]).spawn().unwrap();
+    let mut server = place.other_program("examples/thumbnails", &[&folder, "0"]).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let address = line.trim().strip_prefix("listening on ").unwrap();
@@ -99,7 +99,7 @@ fn a_custom_kind_has_the_whole_command_and_its_runs_go_on_after_a_kill() {
     place.write("items.txt", items);
     let job = "kind = \"vowels\"\n[input]\nfile = \"items.txt\"\n[run]\nbatch = 1\nworkers = 2\n";
     place.write("job.toml", job);
-    let custom = |arguments: &[&str]| place.program("examples/custom_kind", arguments);
+    let custom = |arguments: &[&str]| place.other_program("examples/custom_kind", arguments);
     let finished = place.run_prepared(custom(&["kinds", "vowels", "--example"])).expect_code(0);
     place.write("example.toml", &finished.stdout);
     let finished = place.run_prepared(custom(&["run", "example.toml", "--format", "jsonl"])).expect_code(0);
@@ -126,7 +126,7 @@ fn a_program_with_a_pool_that_is_killed_at_any_moment_leaves_nobody_alive() {
     let place = Place::new();
     for turn in 0..number("KILLS", 12) {
         let (name, arguments): (_, &[&str]) = if turn % 2 == 0 { ("pi", &["4"]) } else { ("cancel", &[]) };
-        let child = place.program(&format!("examples/{name}"), arguments).spawn().unwrap();
+        let child = place.other_program(&format!("examples/{name}"), arguments).spawn().unwrap();
         std::thread::sleep(Duration::from_micros(random.number() % 200_000));
         let started = Started { child };
         started.signal(Signal::SIGKILL);

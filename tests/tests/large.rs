@@ -8,7 +8,7 @@ use tests::Place;
 /// Runs a case of the benchmark program, which checks its answers itself.
 fn bench(case: &str, scale: f64, memory: Option<u64>) -> Value {
     let place = Place::new();
-    let mut command = place.program("bench_pool", &[case, "2", &scale.to_string()]);
+    let mut command = place.other_program("bench_pool", &[case, "2", &scale.to_string()]);
     if let Some(bytes) = memory {
         command.env("BENCH_MEMORY", bytes.to_string());
     }
