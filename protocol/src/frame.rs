@@ -143,30 +143,35 @@ impl FrameWriter {
     /// The frame is empty or longer than [`MAX_FRAME`] (nothing has been written), or the stream can't be
     /// written: `BrokenPipe` where the coordinator is gone. There is no `SIGPIPE`.
     pub fn write(&mut self, encode: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
-        self.frame.clear();
-        self.frame.extend_from_slice(&[0; PREFIX]);
-        encode(&mut self.frame);
-        let length = self.frame.len().saturating_sub(PREFIX);
-        if length == 0 || length > MAX_FRAME {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, FrameError { length }));
-        }
-        if let Some(prefix) = self.frame.first_chunk_mut() {
-            *prefix = (length as u32).to_le_bytes();
-        }
-        self.write_all()
+        write_frame(self.stream.as_fd(), &mut self.frame, encode)
     }
+}
 
-    fn write_all(&self) -> io::Result<()> {
-        let mut rest = self.frame.as_slice();
-        while !rest.is_empty() {
-            match send(&self.stream, rest, SendFlags::NOSIGNAL) {
-                Ok(sent) => rest = rest.get(sent..).unwrap_or_default(),
-                Err(Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
+/// Writes one frame to a stream socket, by way of this buffer.
+pub(crate) fn write_frame(
+    stream: BorrowedFd<'_>,
+    frame: &mut Vec<u8>,
+    encode: impl FnOnce(&mut Vec<u8>),
+) -> io::Result<()> {
+    frame.clear();
+    frame.extend_from_slice(&[0; PREFIX]);
+    encode(frame);
+    let length = frame.len().saturating_sub(PREFIX);
+    if length == 0 || length > MAX_FRAME {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, FrameError { length }));
     }
+    if let Some(prefix) = frame.first_chunk_mut() {
+        *prefix = (length as u32).to_le_bytes();
+    }
+    let mut rest = frame.as_slice();
+    while !rest.is_empty() {
+        match send(stream, rest, SendFlags::NOSIGNAL) {
+            Ok(sent) => rest = rest.get(sent..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 impl AsFd for FrameWriter {

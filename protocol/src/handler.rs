@@ -1,8 +1,11 @@
 //! What a worker runs: a [`Handler`] takes a task's payload and appends its value.
 
+use std::io;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 
-use crate::TaskId;
+use crate::frame::write_frame;
+use crate::{FromWorker, TaskId, WorkerCell};
 
 /// Something that runs tasks, one at a time, inside a worker process.
 ///
@@ -14,6 +17,12 @@ pub trait Handler {
     /// # Errors
     /// A [`TaskError`] fails this attempt and nothing else. A panic is caught and does the same.
     fn run(&mut self, task: &Task<'_>, value: &mut Vec<u8>) -> Result<(), TaskError>;
+
+    /// Gives it the worker's status cell, once, before the first task. A handler of long tasks can ask the
+    /// cell whether the one that it runs has been [cancelled](WorkerCell::is_cancelled).
+    fn attach(&mut self, cell: Arc<WorkerCell>) {
+        let _ = cell;
+    }
 }
 
 /// One attempt of a task, as its handler sees it.
@@ -27,6 +36,19 @@ pub struct Task<'a> {
     pub payload: &'a [u8],
     /// Where it runs.
     pub context: Context<'a>,
+}
+
+impl Task<'_> {
+    /// Tells the coordinator how far this task has come: `done` of `total`, in units of one's own. Waits
+    /// where the link is full.
+    ///
+    /// # Errors
+    /// The coordinator is gone.
+    pub fn progress(&self, done: u64, total: u64) -> io::Result<()> {
+        let Some(link) = self.context.link else { return Ok(()) };
+        let progress = FromWorker::Progress { task: self.id, attempt: self.attempt, done, total };
+        write_frame(link, &mut Vec::new(), |out| progress.encode(out))
+    }
 }
 
 /// Where a task runs.

@@ -65,6 +65,12 @@ impl Payloads {
         self.ends.iter().scan(0, |start, end| Some(end - std::mem::replace(start, *end)))
     }
 
+    /// Forgets all but the first `count` payloads.
+    pub fn truncate(&mut self, count: usize) {
+        self.ends.truncate(count);
+        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+    }
+
     /// The payload at `index`, counted from 0.
     #[inline]
     pub fn get(&self, index: usize) -> Option<&[u8]> {
@@ -103,6 +109,10 @@ mod tests {
         assert_eq!(list.get(3), None);
         assert_eq!(list.total_bytes(), 8);
         assert!(list.lengths().eq([3, 0, 5]));
+        list.truncate(2);
+        assert_eq!((list.len(), list.total_bytes(), list.get(0)), (2, 3, Some(b"one".as_slice())));
+        list.truncate(0);
+        assert_eq!(list.total_bytes(), 0);
     }
 
     #[test]

@@ -56,11 +56,19 @@ pub fn serve_kinds(kinds: &[&'static dyn Kind]) -> ExitCode {
 /// Serves what `make` makes, in a process that was started as a worker, and returns its exit code. `kinds`
 /// are the names that the worker announces. For programs with kinds of their own.
 pub fn run(kinds: &[&str], make: impl FnOnce(&Start<'_>) -> Result<Box<dyn Handler>, TaskError>) -> ExitCode {
+    ExitCode::from(run_to_code(kinds, make))
+}
+
+/// As [`run`], for those who end the process themselves.
+pub fn run_to_code(
+    kinds: &[&str],
+    make: impl FnOnce(&Start<'_>) -> Result<Box<dyn Handler>, TaskError>,
+) -> u8 {
     match try_run(kinds, make) {
-        Ok(()) => ExitCode::from(EXIT_OK),
+        Ok(()) => EXIT_OK,
         Err(Failure { code, sentence }) => {
             eprintln!("worker: {sentence}");
-            ExitCode::from(code)
+            code
         }
     }
 }

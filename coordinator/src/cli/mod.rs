@@ -3,6 +3,7 @@
 //! A program with kinds of its own gets the whole command by calling [`main_with`].
 
 mod check;
+mod completions;
 mod execute;
 mod exit;
 mod flags;
@@ -10,6 +11,7 @@ mod incremental;
 mod kinds;
 mod line;
 mod logging;
+mod man;
 mod request;
 mod resume;
 mod run;
@@ -76,6 +78,12 @@ enum Command {
     /// List the kinds of work, or tell about one
     #[command(after_help = kinds::EXAMPLES)]
     Kinds(kinds::KindsArgs),
+    /// Print a script that lets a shell complete this command
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write all of them to a folder
+    #[command(after_help = man::EXAMPLES)]
+    Man(man::ManArgs),
 }
 
 /// The command, from the process's arguments to its exit code, for a program that knows these kinds.
@@ -114,6 +122,8 @@ fn dispatch(cli: Cli, kinds: Kinds, out: &mut dyn Write) -> anyhow::Result<Exit>
         Command::Runs(args) => runs::runs(&args, verbosity, kinds, out),
         Command::Check(args) => check::check(args, verbosity, kinds, out),
         Command::Kinds(args) => kinds::kinds(&args, kinds, out),
+        Command::Completions(args) => completions::completions(&args, out),
+        Command::Man(args) => man::man(&args, out),
     }
 }
 

@@ -8,9 +8,9 @@ use super::death::Evidence;
 use super::driver::Driver;
 use super::lines::Line;
 use super::link::Link;
-use super::observe::PoolEvent;
+use super::observe::{Observer, PoolEvent};
 use crate::outcome::AttemptRecord;
-use crate::queue::{Command, Death, Event, Running, WorkerId};
+use crate::queue::{Command, Death, Event, Running, Time, WorkerId};
 use crate::supervisor::Exit;
 
 /// How much printed output is read at once.
@@ -40,7 +40,8 @@ impl Driver<'_> {
                 break;
             }
         }
-        link.lines.finish(|line| show(worker, None, line));
+        let now = self.now();
+        link.lines.finish(|line| show(worker, None, line, now, self.observer));
         self.bury(worker, &link, exit);
         if let Some(guard) = &mut self.guard {
             guard.unwatch(link.process.id());
@@ -132,7 +133,8 @@ impl Driver<'_> {
         let task = running.map(|running| running.task);
         let attempt = running.map(|running| running.attempt);
         let bytes = self.print_buffer.get(..read).unwrap_or_default();
-        link.lines.feed(task, bytes, |line| show(worker, task.zip(attempt), line));
+        let (now, observer) = (self.clock.at(protocol::monotonic_nanos()), &mut *self.observer);
+        link.lines.feed(task, bytes, |line| show(worker, task.zip(attempt), line, now, observer));
         Printed::Some
     }
 }
@@ -145,15 +147,26 @@ enum Printed {
 }
 
 /// Workers' lines go to the log, never among the results.
-fn show(worker: WorkerId, running: Option<(protocol::TaskId, u32)>, line: Line<'_>) {
+fn show(
+    worker: WorkerId,
+    running: Option<(protocol::TaskId, u32)>,
+    line: Line<'_>,
+    now: Time,
+    observer: &mut dyn Observer,
+) {
+    if let Line::Text(line) = line {
+        observer.on_event(now, &PoolEvent::Printed { worker, task: running.map(|(task, _)| task), line });
+    }
     match (line, running) {
         (Line::Text(text), Some((task, attempt))) => {
             info!(target: "worker", %worker, task = task.0, attempt, "{text}");
         }
         (Line::Text(text), None) => info!(target: "worker", %worker, "{text}"),
-        (Line::Silenced, running) => {
-            let task = running.map_or(0, |(task, _)| task.0);
-            warn!(target: "worker", %worker, task, "prints too much: the rest of it is not shown");
+        (Line::Silenced, Some((task, attempt))) => {
+            warn!(target: "worker", %worker, task = task.0, attempt, "prints too much: the rest of it is not shown");
+        }
+        (Line::Silenced, None) => {
+            warn!(target: "worker", %worker, "prints too much: the rest of it is not shown");
         }
     }
 }

@@ -95,7 +95,7 @@ pub(super) struct Driver<'a> {
     controlled: &'a Controlled,
     source: &'a mut dyn Source,
     sink: &'a mut dyn Sink,
-    observer: &'a mut dyn Observer,
+    pub(super) observer: &'a mut dyn Observer,
     planning: bool,
     congested: bool,
     incoming: Incoming,
@@ -547,6 +547,7 @@ fn queue_config(options: &PoolOptions) -> QueueConfig {
         max_failures: options.max_failures,
         start_timeout: options.start_timeout,
         grace: options.grace,
+        cancel_grace: options.cancel_grace,
         seed: 0,
         ..QueueConfig::default()
     }

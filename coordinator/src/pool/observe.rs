@@ -96,6 +96,26 @@ pub enum PoolEvent<'a> {
         /// Which task.
         task: TaskId,
     },
+    /// A running task says how far it has come.
+    Progress {
+        /// Which worker.
+        worker: WorkerId,
+        /// Which task.
+        task: TaskId,
+        /// So much is done.
+        done: u64,
+        /// Of so much.
+        total: u64,
+    },
+    /// A worker has printed a line.
+    Printed {
+        /// Which worker.
+        worker: WorkerId,
+        /// What it was running then.
+        task: Option<TaskId>,
+        /// The line, without its end.
+        line: &'a str,
+    },
     /// A task has run past its soft limit.
     Slow {
         /// Which worker.
@@ -205,6 +225,11 @@ impl<'a> Done<'a> {
     /// True where there is none.
     pub fn is_empty(&self) -> bool {
         self.reports.is_empty()
+    }
+
+    /// How long each took, in whole microseconds.
+    pub fn micros(&self) -> impl ExactSizeIterator<Item = u64> + use<'a> {
+        self.details.iter().map(|details| details.micros)
     }
 
     /// Each task with its attempt and how long that took, to the microsecond.

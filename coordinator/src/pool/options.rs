@@ -34,6 +34,8 @@ pub struct PoolOptions {
     pub max_failures: Option<u64>,
     /// How long running tasks may go on after a request to stop.
     pub grace: Duration,
+    /// How long a cancelled task may go on that is running, to tidy up behind itself.
+    pub cancel_grace: Duration,
     /// How long a worker may take from its start to its greeting.
     pub start_timeout: Duration,
     /// Workers may start processes of their own: a guard sees to it that none outlives the coordinator.
@@ -90,6 +92,7 @@ impl Default for PoolOptions {
             max_memory_growth: None,
             max_failures: None,
             grace: Duration::from_secs(10),
+            cancel_grace: Duration::ZERO,
             start_timeout: Duration::from_secs(10),
             guard: false,
             payloads_in_outcomes: true,

@@ -54,13 +54,22 @@ impl Guard {
 
 /// Where the arguments say so, this process is a guard: it guards to the end, and returns how to exit.
 pub fn main_if_guard() -> Option<ExitCode> {
+    guard_if_told().then_some(ExitCode::SUCCESS)
+}
+
+/// As [`main_if_guard`], true where it was one: for those who end the process themselves.
+pub(crate) fn guard_if_told() -> bool {
+    is_told().is_some()
+}
+
+fn is_told() -> Option<()> {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next()? != GUARD_FLAG || arguments.next().is_some() {
         return None;
     }
     let _ = nix::sys::prctl::set_name(c"guard");
     guard(io::stdin().lock());
-    Some(ExitCode::SUCCESS)
+    Some(())
 }
 
 /// Keeps the list until the pipe ends, then kills what is on it.

@@ -11,6 +11,7 @@ mod process;
 mod scarcity;
 
 pub use exit::{Exit, describe_signal};
+pub(crate) use guard::guard_if_told;
 pub use guard::{Guard, main_if_guard};
 pub use process::{Process, Program};
 pub use scarcity::{advice, with_advice};

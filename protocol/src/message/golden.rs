@@ -105,6 +105,14 @@ fn golden_chunk() {
 }
 
 #[test]
+fn golden_progress() {
+    from_worker(
+        &FromWorker::Progress { task: TaskId(300), attempt: 1, done: 7, total: 1000 },
+        "05 fb 2c 01 01 07 fb e8 03",
+    );
+}
+
+#[test]
 fn golden_goodbye() {
     let goodbye = |why| FromWorker::Goodbye { tasks: 5, busy_nanos: 1 << 40, why };
     from_worker(&goodbye(Why::Pill), "04 05 fd 00 00 00 00 00 01 00 00 00");

@@ -33,6 +33,17 @@ pub enum FromWorker<'a> {
         /// Why it ends.
         why: Why,
     },
+    /// How far a running task has come, in units of its own. For whoever watches; nothing depends on it.
+    Progress {
+        /// Which task.
+        task: TaskId,
+        /// Which attempt.
+        attempt: u32,
+        /// So much is done.
+        done: u64,
+        /// Of so much.
+        total: u64,
+    },
 }
 
 /// Why a worker ends in an orderly way.

@@ -8,6 +8,7 @@ mod panics;
 mod session;
 
 use std::io;
+use std::sync::Arc;
 
 use ipc_channel::IpcError;
 use ipc_channel::ipc::IpcBytesReceiver;
@@ -72,7 +73,8 @@ fn serve_until_end(
     panics::install_hook();
     let WorkerLink { receiver, mut writer, cell } = link;
     let Some(message) = receive(&receiver)? else { return Ok(Served::CoordinatorGone) };
-    let (worker, handler, mut lent) = match ToWorker::decode(&message)? {
+    let cell = Arc::new(cell);
+    let (worker, mut handler, mut lent) = match ToWorker::decode(&message)? {
         ToWorker::Start(start) => match make_handler(make, &start) {
             Ok(handler) => (start.worker.to_owned(), handler, Lent::new(start.limits.memory.is_none())),
             Err(reason) => return refuse(&mut writer, &reason),
@@ -86,6 +88,7 @@ fn serve_until_end(
             return Ok(Served::Pill);
         }
     };
+    handler.attach(Arc::clone(&cell));
     writer.write(|out| FromWorker::Ready.encode(out))?;
     let mut session = Session::new(worker, handler, writer, cell);
     loop {

@@ -8,6 +8,7 @@ use crate::{
     Why, WorkerCell,
 };
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
 
 /// A frame of outcomes leaves once it is this long.
 const FLUSH_BYTES: usize = 128 << 10;
@@ -17,8 +18,9 @@ const FLUSH_NANOS: u64 = 1_000_000;
 const MAX_INLINE: usize = 64 << 10;
 /// How much of a value one chunk takes.
 const CHUNK: usize = MAX_FRAME - 64;
-/// A buffer that has grown beyond this for one value is given back.
-const KEEP: usize = 1 << 20;
+/// A buffer that has grown beyond this for one value is given back: fresh memory costs a page fault for every
+/// 4 KiB of the next one.
+const KEEP: usize = 20 << 20;
 
 // Whatever one more task adds to a frame that is not yet full must fit, with heads that have not settled.
 const _: () = assert!(FLUSH_BYTES + MAX_INLINE + (4 << 10) < MAX_FRAME);
@@ -35,7 +37,7 @@ pub(super) struct Session {
     worker: String,
     handler: Box<dyn Handler>,
     writer: FrameWriter,
-    cell: WorkerCell,
+    cell: Arc<WorkerCell>,
     meter: Meter,
     outcomes: OutcomeEncoder,
     value: Vec<u8>,
@@ -49,7 +51,7 @@ impl Session {
         worker: String,
         handler: Box<dyn Handler>,
         writer: FrameWriter,
-        cell: WorkerCell,
+        cell: Arc<WorkerCell>,
     ) -> Self {
         Self {
             worker,

@@ -35,6 +35,7 @@ pub(crate) enum Said {
     Refused(String),
     Ended { task: u64, attempt: u32, end: End },
     Goodbye { tasks: u64, why: Why },
+    Progress { task: u64, done: u64, total: u64 },
 }
 
 pub(crate) struct Desk {
@@ -131,6 +132,9 @@ fn understand(frame: FromWorker<'_>, chunks: &mut HashMap<u64, Vec<u8>>, said: &
         FromWorker::Ready => said.push_back(Said::Ready),
         FromWorker::Refused { message } => said.push_back(Said::Refused(message.to_owned())),
         FromWorker::Goodbye { tasks, why, .. } => said.push_back(Said::Goodbye { tasks, why }),
+        FromWorker::Progress { task, done, total, .. } => {
+            said.push_back(Said::Progress { task: task.0, done, total });
+        }
         FromWorker::Chunk { task, bytes, .. } => chunks.entry(task.0).or_default().extend_from_slice(bytes),
         FromWorker::Outcomes(outcomes) => {
             for outcome in outcomes.iter() {
