@@ -77,6 +77,19 @@ pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Ex
     Ok(exit)
 }
 
+/// What replaces a file must not replace the one that the run itself is kept in.
+fn refuse_the_store(request: &RunRequest, keep: &Keep) -> Result<(), UsageError> {
+    let Some(store) = keep.store() else { return Ok(()) };
+    let results = request.results.file.as_ref().map(|file| file.path.as_path());
+    let others = [&request.report.json, &request.trace, &request.html].map(Option::as_deref);
+    for path in others.into_iter().chain([results]).flatten() {
+        if same_place(path, store.path()) {
+            return Err(UsageError(format!("{}: that is the store", path.display())));
+        }
+    }
+    Ok(())
+}
+
 /// What the run's report tells.
 fn page(done: &RunReport, begun: String) -> Report {
     let state = match done.end {
@@ -95,20 +108,6 @@ fn page(done: &RunReport, begun: String) -> Report {
         failures: done.letters.clone(),
         failed: done.summary.tasks.failed,
     }
-}
-
-/// What replaces a file must not replace the one that the run itself is kept in.
-fn refuse_the_store(request: &RunRequest, keep: &Keep) -> Result<(), UsageError> {
-    let Some(store) = keep.store() else { return Ok(()) };
-    let results = request.results.file.as_ref().map(|file| file.path.as_path());
-    let written =
-        [results, request.report.json.as_deref(), request.trace.as_deref(), request.html.as_deref()];
-    for path in written.into_iter().flatten() {
-        if same_place(path, store.path()) {
-            return Err(UsageError(format!("{}: that is the store", path.display())));
-        }
-    }
-    Ok(())
 }
 
 fn tell_trace(traced: Option<TraceEnd>, verbosity: Verbosity) {
