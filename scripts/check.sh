@@ -13,6 +13,8 @@ cargo fmt --all --check
 cargo clippy --workspace --all-targets -- -D warnings
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 scripts/check_architecture.sh
+# What would be published holds together.
+cargo package --workspace --exclude tests --allow-dirty --no-verify --offline --quiet
 scripts/install_cargo_deny.sh || true
 if cargo deny --version >/dev/null 2>&1; then
     cargo deny --all-features --offline check bans licenses sources

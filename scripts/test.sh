@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # The end-to-end tests run the real programs, which no test package builds for itself.
-cargo build --workspace --bins
+cargo build --workspace --bins --examples
 
 if cargo nextest --version >/dev/null 2>&1; then
     cargo nextest run --workspace

@@ -32,6 +32,11 @@
 //! Beside the pool, this crate is the `coordinator` command, as a library: [`cli::main_with`] gives a program with
 //! kinds of its own the whole command.
 
+/// The examples of the guide are compiled, and run where they can.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/embedding.md")]
+struct Guide;
+
 pub mod cli;
 mod embed;
 pub mod job;
@@ -39,7 +44,9 @@ pub mod outcome;
 pub mod output;
 pub mod pool;
 pub mod queue;
+pub mod report;
 pub mod run;
+pub mod scale;
 pub mod show;
 pub mod signals;
 pub mod store;
@@ -56,3 +63,4 @@ pub use embed::{
     Worker, worker,
 };
 pub use protocol::{TaskError, TaskId};
+pub use {jobs, protocol};

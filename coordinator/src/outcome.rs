@@ -111,6 +111,7 @@ impl Reason {
 pub struct OutcomeBatch {
     records: Vec<Record>,
     bytes: Vec<u8>,
+    long_bytes: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -124,7 +125,16 @@ struct Record {
     start: usize,
     middle: usize,
     end: usize,
-    failure: Option<Box<Failure>>,
+    rest: Rest,
+}
+
+/// What an outcome has beside the bytes that it shares with the others.
+#[derive(Debug, Clone)]
+enum Rest {
+    Nothing,
+    /// A value that is worth no copying.
+    Long(Box<[u8]>),
+    Failed(Box<Failure>),
 }
 
 impl OutcomeBatch {
@@ -145,7 +155,7 @@ impl OutcomeBatch {
 
     /// How many bytes of payloads and values it holds.
     pub fn total_bytes(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + self.long_bytes
     }
 
     /// Appends a copy of an outcome.
@@ -154,16 +164,25 @@ impl OutcomeBatch {
         let start = self.bytes.len();
         self.bytes.extend_from_slice(outcome.payload);
         let middle = self.bytes.len();
-        let failure = match outcome.result {
+        let rest = match outcome.result {
             Ok(value) => {
                 self.bytes.extend_from_slice(value);
-                None
+                Rest::Nothing
             }
-            Err(failure) => Some(Box::new(failure.clone())),
+            Err(failure) => Rest::Failed(Box::new(failure.clone())),
         };
         let Outcome { task, attempts, worker, micros, slow, .. } = outcome;
         let end = self.bytes.len();
-        self.records.push(Record { task, attempts, worker, micros, slow, start, middle, end, failure });
+        self.records.push(Record { task, attempts, worker, micros, slow, start, middle, end, rest });
+    }
+
+    /// Appends an outcome with a long value, which is not copied; the outcome's own result does not count.
+    pub fn push_long(&mut self, outcome: Outcome<'_>, value: Vec<u8>) {
+        self.long_bytes += value.len();
+        self.push(Outcome { result: Ok(&[]), ..outcome });
+        if let Some(record) = self.records.last_mut() {
+            record.rest = Rest::Long(value.into_boxed_slice());
+        }
     }
 
     /// The outcomes, in the order in which they were pushed.
@@ -184,9 +203,10 @@ impl OutcomeBatch {
             worker: record.worker,
             micros: record.micros,
             slow: record.slow,
-            result: match &record.failure {
-                None => Ok(self.bytes.get(record.middle..record.end).unwrap_or_default()),
-                Some(failure) => Err(failure),
+            result: match &record.rest {
+                Rest::Nothing => Ok(self.bytes.get(record.middle..record.end).unwrap_or_default()),
+                Rest::Long(value) => Ok(value),
+                Rest::Failed(failure) => Err(failure),
             },
         }
     }
@@ -200,5 +220,6 @@ impl OutcomeBatch {
     pub fn clear(&mut self) {
         self.records.clear();
         self.bytes.clear();
+        self.long_bytes = 0;
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::timeline::Digest;
+
 /// What a run came to. Serialised, its keys and their order are a contract.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Summary {
@@ -32,6 +34,9 @@ pub struct Summary {
     /// What the time was spent on.
     #[serde(default)]
     pub time: TimeSummary,
+    /// How it went over time: stored, for reports, and left out of `--summary-json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeline: Option<Digest>,
 }
 
 /// What the time of a run was spent on, in seconds.

@@ -16,11 +16,13 @@ mod sleep;
 pub mod spec;
 #[cfg(test)]
 mod testing;
+mod text_kind;
 
 pub use kind::{
     BadValue, Combine, ItemsFrom, Key, Kind, Outputs, Plan, PlanError, PlanOptions, Presenter, Section,
     Setup, Tasks,
 };
+pub use text_kind::{TextFunction, TextKind};
 
 /// All the kinds, in the order in which `kinds` lists them.
 pub fn registry() -> &'static [&'static dyn Kind] {

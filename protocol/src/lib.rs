@@ -3,7 +3,61 @@
 //! This crate is small on purpose: it knows no job, no command line and no async runtime, so that any
 //! program can become a worker by giving [`Handler`] an implementation.
 
+//! ```
+//! use protocol::{Handler, Task, TaskError};
+//!
+//! struct Upper;
+//!
+//! impl Handler for Upper {
+//!     fn run(&mut self, task: &Task<'_>, value: &mut Vec<u8>) -> Result<(), TaskError> {
+//!         value.extend(task.payload.to_ascii_uppercase());
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A coordinator and its worker in one process, for a test; a real worker has `WorkerLink::connect`.
+//! let (mut coordinator, link) = protocol::in_memory()?;
+//! let worker = std::thread::spawn(move || protocol::serve(link, |_| Ok(Box::new(Upper))));
+//!
+//! let start = protocol::Start {
+//!     kind: "upper",
+//!     setup: &[],
+//!     worker: "worker-1",
+//!     number: 1,
+//!     incarnation: 1,
+//!     limits: protocol::Limits::default(),
+//! };
+//! coordinator.sender.send(&protocol::ToWorker::Start(start).encode()?)?;
+//! let mut batch = protocol::BatchEncoder::new();
+//! batch.begin(0);
+//! batch.push(protocol::TaskId(0), 1, b"hello");
+//! coordinator.cell.open(0, 1);
+//! coordinator.sender.send(batch.bytes())?;
+//! coordinator.sender.send(&protocol::ToWorker::Pill.encode()?)?;
+//! assert_eq!(worker.join().expect("no panic")?, protocol::Served::Pill);
+//!
+//! let mut frames = protocol::FrameReader::new();
+//! let mut values = Vec::new();
+//! while let protocol::Filled::Bytes(_) = frames.fill(&coordinator.stream)? {
+//!     while let Some(frame) = frames.next_frame()? {
+//!         if let protocol::FromWorker::Outcomes(outcomes) = protocol::FromWorker::decode(frame)? {
+//!             for outcome in outcomes.iter() {
+//!                 values.push(format!("{:?}", outcome?.result));
+//!             }
+//!         }
+//!     }
+//! }
+//! assert_eq!(values, [format!("Ok({:?})", b"HELLO")]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What goes over the wire is written down, byte for byte, in docs/protocol.md of the workspace.
+
 #![deny(missing_docs)]
+// `shm` alone may, and says why.
+#![deny(unsafe_code)]
 
 mod bootstrap;
 mod cell;

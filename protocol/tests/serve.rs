@@ -27,6 +27,41 @@ fn a_batch_is_answered_in_order_with_ids_and_values() {
 }
 
 #[test]
+fn a_task_can_say_how_far_it_has_come() {
+    let mut desk =
+        Desk::started(|task, _| task.progress(1, 2).map_err(|error| TaskError::new(error.to_string())));
+    desk.send(&[(3, b"")]);
+    assert_eq!(desk.hear(), Said::Progress { task: 3, done: 1, total: 2 });
+    assert_eq!(desk.hear_ends(1), [(3, value(b""))]);
+}
+
+#[test]
+fn a_running_task_can_know_that_it_is_cancelled() {
+    struct Patient(Option<std::sync::Arc<protocol::WorkerCell>>);
+    impl protocol::Handler for Patient {
+        fn run(&mut self, task: &Task<'_>, _: &mut Vec<u8>) -> Result<(), TaskError> {
+            let cell = self.0.as_ref().ok_or_else(|| TaskError::new("no cell"))?;
+            task.progress(0, 1).map_err(|error| TaskError::new(error.to_string()))?;
+            while !cell.is_cancelled(task.id) {
+                std::thread::yield_now();
+            }
+            Err(TaskError::new("cancelled"))
+        }
+
+        fn attach(&mut self, cell: std::sync::Arc<protocol::WorkerCell>) {
+            self.0 = Some(cell);
+        }
+    }
+    let mut desk = Desk::new(|_| Ok(Box::new(Patient(None))));
+    desk.start();
+    assert_eq!(desk.hear(), Said::Ready);
+    desk.send(&[(3, b"")]);
+    assert_eq!(desk.hear(), Said::Progress { task: 3, done: 0, total: 1 });
+    desk.end.cell.warn(protocol::TaskId(3));
+    assert_eq!(desk.hear_ends(1), [(3, End::Error("cancelled".into()))]);
+}
+
+#[test]
 fn a_pill_lets_earlier_work_finish() {
     let mut desk = Desk::started(echo);
     for batch in 0..3 {

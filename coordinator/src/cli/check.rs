@@ -14,7 +14,7 @@ use super::request::RunRequest;
 use super::run::{self, RunArgs};
 use super::write_out;
 use crate::job::units::{format_duration, format_size};
-use crate::job::{Kinds, Workers, values};
+use crate::job::{Kinds, Workers, schema, values};
 use crate::output::{Format, ResultSettings, printable};
 use crate::pool::{BatchSize, PoolOptions};
 
@@ -23,6 +23,7 @@ Examples:
   coordinator check jobs/primes.toml
   coordinator check jobs/primes.toml --set run.workers=4
   coordinator run jobs/primes.toml -w 4 --timeout 5s --dry-run    the same with all the flags of run
+  coordinator check --schema > job.schema.json     a JSON Schema, for editors that complete job files
 
 Exit codes:
     0  the job can be run
@@ -35,7 +36,11 @@ const SHOWN: usize = 5;
 #[derive(Debug, Clone, Args)]
 pub(super) struct CheckArgs {
     #[command(flatten)]
-    job: JobArgs,
+    job: Option<JobArgs>,
+
+    /// Print a JSON Schema of job files, for editors
+    #[arg(long, exclusive = true)]
+    schema: bool,
 }
 
 /// Says what a job would do.
@@ -48,7 +53,11 @@ pub(super) fn check(
     kinds: Kinds,
     out: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
-    run::run(&RunArgs::check(args.job), verbosity, kinds, out)
+    let Some(job) = args.job.filter(|_| !args.schema) else {
+        write_out(out, &format!("{:#}\n", schema(kinds)))?;
+        return Ok(Exit::Ok);
+    };
+    run::run(&RunArgs::check(job), verbosity, kinds, out)
 }
 
 /// Says what a request would do.

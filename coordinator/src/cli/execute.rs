@@ -6,16 +6,19 @@ use std::path::Path;
 
 use nix::sys::signal::Signal;
 
-use super::exit::Exit;
+use super::exit::{Exit, UsageError};
 use super::line::{NOT_AGAIN, again_command};
 use super::logging::Verbosity;
-use super::request::{ReportSettings, RunRequest};
+use super::request::{ReportSettings, RunRequest, same_place};
+use super::runs::timestamp;
 use super::stored::unless_default;
 use crate::output::{Format, OutputError, count};
 use crate::pool::{Control, End, Observer};
+use crate::report::{self, Report};
 use crate::run::{self, Keep, RunReport};
 use crate::show::{Progress, ProgressSettings, Stderr};
 use crate::signals::Signals;
+use crate::store::RunState;
 use crate::timeline::{TraceEnd, TraceFile};
 
 /// Runs the job to its end without keeping it, writes results and summary, and says how the command ends.
@@ -30,20 +33,16 @@ pub fn execute(request: RunRequest) -> anyhow::Result<Exit> {
 
 /// As [`execute`], for a run that is kept somewhere.
 pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Exit> {
+    refuse_the_store(&request, &keep)?;
     let signals = Signals::block()?;
     protocol::sweep_stale_directories();
     let _directory = protocol::private_directory()?;
     let _ = nix::sys::prctl::set_child_subreaper(true);
     let (control, controlled) = Control::new()?;
     signals.forward(control.clone())?;
-    let RunRequest { job, presenter, pool, results, report, progress, trace, verbosity, .. } = request;
+    let RunRequest { job, presenter, pool, results, report, progress, trace, html, verbosity, .. } = request;
     let on_screen = results.screen.is_some_and(|screen| screen.format == Format::Text);
-    let stored = match &keep {
-        Keep::Nowhere(_) => None,
-        Keep::New(store, _) | Keep::Incremental(store, ..) | Keep::Again(store, _) => {
-            Some(unless_default(store))
-        }
-    };
+    let stored = keep.store().map(unless_default);
     let reads_stdin = job.reads_stdin;
     let progress = Progress::start(ProgressSettings {
         mode: progress,
@@ -59,17 +58,57 @@ pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Ex
         observers.push(observer);
         file
     });
-    let run = run::Run { name: job.name, kind: job.kind, plan: job.plan, options: pool, results, keep };
+    let begun = timestamp(run::now());
+    let letters = if html.is_some() { report::FAILURES } else { 0 };
+    let run =
+        run::Run { name: job.name, kind: job.kind, plan: job.plan, options: pool, results, keep, letters };
     let done = run::run(run, &control, &controlled, &mut observers);
     // What comes now is the last word.
     drop((observers, progress));
     let traced = trace.map(TraceFile::finish).transpose();
     let done = done?;
     let next = stored.map(|store| what_next(&done, reads_stdin, store.as_deref())).unwrap_or_default();
+    if let Some(path) = html {
+        report::write(&page(&done, begun), &path)?;
+    }
     let exit = conclude(done, &report, on_screen, verbosity, signals.received(), &next)?;
     // A trace that is missing is told last, and does not hide how the run went.
     tell_trace(traced?, verbosity);
     Ok(exit)
+}
+
+/// What the run's report tells.
+fn page(done: &RunReport, begun: String) -> Report {
+    let state = match done.end {
+        End::Done if done.trouble.is_none() => RunState::Finished,
+        End::Stopped => RunState::Interrupted,
+        _ => RunState::Failed,
+    };
+    Report {
+        run_id: done.run_id.to_string(),
+        job: done.summary.job.clone(),
+        kind: done.summary.kind.clone(),
+        state: state.name().to_owned(),
+        begun: Some(begun),
+        summary: Some(done.summary.clone()),
+        result: done.result.clone(),
+        failures: done.letters.clone(),
+        failed: done.summary.tasks.failed,
+    }
+}
+
+/// What replaces a file must not replace the one that the run itself is kept in.
+fn refuse_the_store(request: &RunRequest, keep: &Keep) -> Result<(), UsageError> {
+    let Some(store) = keep.store() else { return Ok(()) };
+    let results = request.results.file.as_ref().map(|file| file.path.as_path());
+    let written =
+        [results, request.report.json.as_deref(), request.trace.as_deref(), request.html.as_deref()];
+    for path in written.into_iter().flatten() {
+        if same_place(path, store.path()) {
+            return Err(UsageError(format!("{}: that is the store", path.display())));
+        }
+    }
+    Ok(())
 }
 
 fn tell_trace(traced: Option<TraceEnd>, verbosity: Verbosity) {

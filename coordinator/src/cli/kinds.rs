@@ -61,6 +61,10 @@ fn list(kinds: Kinds, all: bool) -> String {
         // Writing to a String can't fail.
         let _ = writeln!(text, "{:<width$}  {}", kind.name(), kind.about());
     }
+    text.push_str(
+        "\n`coordinator kinds NAME` tells the keys of one, `coordinator kinds NAME --example` prints a job file that \
+         runs.\n",
+    );
     text
 }
 

@@ -1,10 +1,17 @@
 //! What is told on the standard error, how much of it, and in which colours.
 
+use std::fs::File;
 use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anstream::{AutoStream, ColorChoice};
 use clap::{ArgAction, Args, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer};
 
 use super::exit::UsageError;
 
@@ -20,9 +27,13 @@ pub(super) struct GlobalArgs {
     #[arg(short, long, global = true)]
     quiet: bool,
 
-    /// How log lines are written to the standard error
+    /// How log lines are written
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text, global = true)]
     log_format: LogFormat,
+
+    /// Add log lines to this file too: all that -v tells, or more with -vv or RUST_LOG
+    #[arg(long, value_name = "PATH", global = true)]
+    log_file: Option<PathBuf>,
 
     /// Use colours
     #[arg(long = "color", value_name = "WHEN", value_enum, default_value_t = Colour::Auto, global = true)]
@@ -87,23 +98,48 @@ impl GlobalArgs {
     }
 
     fn start_logging(&self) -> Result<(), UsageError> {
+        let rust_log = std::env::var("RUST_LOG").ok();
         let verbosity = self.verbosity();
-        let filter = filter(verbosity, std::env::var("RUST_LOG").ok().as_deref())?;
-        let builder = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(|| crate::show::Stderr)
-            .with_ansi(stderr_has_colour())
-            // A closed standard error must not end the run.
-            .log_internal_errors(false);
-        let detailed = verbosity == Verbosity::Debug;
-        // A program that embeds the command may have its own subscriber, which then stays.
-        let _ = match self.log_format {
-            LogFormat::Json => builder.json().flatten_event(true).try_init(),
-            LogFormat::Text if detailed => builder.try_init(),
-            LogFormat::Text => builder.without_time().with_target(false).try_init(),
+        let screen = self
+            .lines(verbosity == Verbosity::Debug, stderr_has_colour(), || crate::show::Stderr)
+            .with_filter(filter(verbosity, rust_log.as_deref())?);
+        let file = match &self.log_file {
+            None => None,
+            Some(path) => {
+                let file = Arc::new(open_log(path)?);
+                let verbosity = verbosity.max(Verbosity::Verbose);
+                Some(self.lines(true, false, file).with_filter(filter(verbosity, rust_log.as_deref())?))
+            }
         };
+        // A program that embeds the command may have its own subscriber, which then stays.
+        let _ = tracing_subscriber::registry().with(screen).with(file).try_init();
         Ok(())
     }
+
+    /// Log lines as the flags say; `detailed` ones have the time and the place.
+    fn lines<S, W>(&self, detailed: bool, colour: bool, to: W) -> Box<dyn Layer<S> + Send + Sync>
+    where
+        S: tracing::Subscriber + for<'s> LookupSpan<'s>,
+        W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+    {
+        // What can't be written must not end the run.
+        let lines =
+            tracing_subscriber::fmt::layer().with_ansi(colour).with_writer(to).log_internal_errors(false);
+        match self.log_format {
+            LogFormat::Json => lines.json().flatten_event(true).boxed(),
+            LogFormat::Text if detailed => lines.boxed(),
+            LogFormat::Text => lines.without_time().with_target(false).boxed(),
+        }
+    }
+}
+
+/// Lines are added to what is there: several runs may share a file.
+fn open_log(path: &Path) -> Result<File, UsageError> {
+    File::options()
+        .append(true)
+        .create(true)
+        .open(path)
+        .map_err(|error| UsageError(format!("--log-file {}: it can't be written: {error}", path.display())))
 }
 
 /// `RUST_LOG` wins over the flags.
@@ -139,6 +175,12 @@ mod tests {
         assert_eq!(filter(Verbosity::Quiet, None).unwrap().to_string(), "error");
         assert_eq!(filter(Verbosity::Verbose, Some("")).unwrap().to_string(), "info");
         assert_eq!(filter(Verbosity::Quiet, Some("trace")).unwrap().to_string(), "trace");
+    }
+
+    #[test]
+    fn a_log_file_that_can_not_be_written_is_told() {
+        let error = open_log(Path::new("/no/such/folder/x.log")).unwrap_err();
+        assert!(error.0.starts_with("--log-file /no/such/folder/x.log: it can't be written"), "{error}");
     }
 
     #[test]

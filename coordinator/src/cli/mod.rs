@@ -3,6 +3,7 @@
 //! A program with kinds of its own gets the whole command by calling [`main_with`].
 
 mod check;
+mod completions;
 mod execute;
 mod exit;
 mod flags;
@@ -10,10 +11,12 @@ mod incremental;
 mod kinds;
 mod line;
 mod logging;
+mod man;
 mod request;
 mod resume;
 mod run;
 mod runs;
+mod scale;
 mod shown;
 mod stored;
 #[cfg(test)]
@@ -24,6 +27,7 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use clap::{Parser, Subcommand};
+use jobs::Kind;
 use jobs::spec::SpecErrors;
 
 pub use execute::execute;
@@ -76,10 +80,38 @@ enum Command {
     /// List the kinds of work, or tell about one
     #[command(after_help = kinds::EXAMPLES)]
     Kinds(kinds::KindsArgs),
+    /// Run a job on several numbers of workers, and say how it scales
+    #[command(after_help = format!("{}\n\n{}", scale::EXAMPLES, exit::HELP))]
+    Scale(Box<scale::ScaleArgs>),
+    /// Print a script that lets a shell complete this command
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(completions::CompletionsArgs),
+    /// Print the manual page, or write all of them to a folder
+    #[command(after_help = man::EXAMPLES)]
+    Man(man::ManArgs),
 }
 
-/// The command, from the process's arguments to its exit code, for a program that knows these kinds.
+/// The whole command for a program that knows these kinds, from the process's arguments to its exit code. Call it
+/// first thing in `main`: the command runs the program again as its workers.
+///
+/// ```no_run
+/// use jobs::{Kind, TextKind};
+///
+/// static LENGTH: TextKind = TextKind::new("length", "counts the characters of a text", |text| {
+///     Ok(text.chars().count().into())
+/// });
+///
+/// fn main() -> std::process::ExitCode {
+///     coordinator::cli::main_with(coordinator::cli::kinds_with(&[&LENGTH]))
+/// }
+/// ```
 pub fn main_with(kinds: Kinds) -> ExitCode {
+    if worker::is_worker_invocation(std::env::args_os()) {
+        return worker::serve_kinds(kinds);
+    }
+    if let Some(exit) = crate::supervisor::main_if_guard() {
+        return exit;
+    }
     match Cli::try_parse() {
         Ok(cli) => run_to_exit(cli, kinds).into(),
         Err(error) => {
@@ -88,6 +120,12 @@ pub fn main_with(kinds: Kinds) -> ExitCode {
             if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() }
         }
     }
+}
+
+/// These kinds, and behind them those that every `coordinator` knows.
+pub fn kinds_with(kinds: &[&'static dyn Kind]) -> Kinds {
+    // Once a process, for as long as it lives.
+    Vec::leak([kinds, jobs::registry()].concat())
 }
 
 fn run_to_exit(cli: Cli, kinds: Kinds) -> Exit {
@@ -114,6 +152,9 @@ fn dispatch(cli: Cli, kinds: Kinds, out: &mut dyn Write) -> anyhow::Result<Exit>
         Command::Runs(args) => runs::runs(&args, verbosity, kinds, out),
         Command::Check(args) => check::check(args, verbosity, kinds, out),
         Command::Kinds(args) => kinds::kinds(&args, kinds, out),
+        Command::Scale(args) => scale::scale(&args, verbosity, kinds, out),
+        Command::Completions(args) => completions::completions(&args, out),
+        Command::Man(args) => man::man(&args, out),
     }
 }
 

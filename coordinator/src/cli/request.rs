@@ -36,6 +36,8 @@ pub struct RunRequest {
     pub progress: ProgressMode,
     /// Where a timeline of it goes.
     pub trace: Option<PathBuf>,
+    /// Where a page about it goes.
+    pub html: Option<PathBuf>,
     /// How much is told.
     pub verbosity: Verbosity,
 }
@@ -104,7 +106,11 @@ impl RunRequest {
             return Err(UsageError(message.into()).into());
         }
         results.check()?;
-        let sides = [("--summary-json", &args.output.summary_json), ("--trace", &args.show.trace)];
+        let sides = [
+            ("--summary-json", &args.output.summary_json),
+            ("--trace", &args.show.trace),
+            ("--report", &args.show.report),
+        ];
         check_side_files(&sides, &job.path, results.file.as_ref())?;
         let report = ReportSettings {
             text: verbosity > Verbosity::Quiet,
@@ -115,8 +121,8 @@ impl RunRequest {
         let presenter = job.presenter()?;
         job.run = run;
         let progress = args.show.progress();
-        let trace = args.show.trace.clone();
-        Ok(Self { job, presenter, pool, priority, results, report, progress, trace, verbosity })
+        let (trace, html) = (args.show.trace.clone(), args.show.report.clone());
+        Ok(Self { job, presenter, pool, priority, results, report, progress, trace, html, verbosity })
     }
 }
 
@@ -173,7 +179,7 @@ fn check_side_files(
 }
 
 /// True where both paths name one file, be it there or not.
-fn same_place(one: &Path, other: &Path) -> bool {
+pub(super) fn same_place(one: &Path, other: &Path) -> bool {
     let absolute = |path: &Path| fs::canonicalize(path).or_else(|_| std::path::absolute(path));
     matches!((absolute(one), absolute(other)), (Ok(one), Ok(other)) if one == other)
 }

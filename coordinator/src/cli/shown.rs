@@ -17,6 +17,10 @@ pub(super) struct ShowArgs {
     /// Write a timeline of every worker to this file, for ui.perfetto.dev; an earlier one is replaced
     #[arg(long, value_name = "PATH")]
     pub(super) trace: Option<PathBuf>,
+
+    /// Write how the run went to this file, as one HTML page; an earlier one is replaced
+    #[arg(long, value_name = "PATH.html")]
+    pub(super) report: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -39,6 +43,7 @@ impl ShowArgs {
     /// The current directory is gone.
     pub(super) fn absolute(mut self) -> std::io::Result<Self> {
         self.trace = self.trace.map(std::path::absolute).transpose()?;
+        self.report = self.report.map(std::path::absolute).transpose()?;
         Ok(self)
     }
 

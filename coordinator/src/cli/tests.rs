@@ -1,5 +1,7 @@
 //! The command as people use it, without its process.
 
+mod help;
+
 use std::fs;
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -224,8 +226,9 @@ fn reproducible_results_need_the_order_of_the_input() {
 #[test]
 fn kinds_lists_shows_and_gives_examples() {
     let here = Path::new(".");
-    assert_eq!(answer(here, "kinds").unwrap(), "echo  gives back what it gets\n");
-    assert_eq!(answer(here, "kinds --all").unwrap().lines().count(), 2);
+    let listed = answer(here, "kinds").unwrap();
+    assert!(listed.starts_with("echo  gives back what it gets\n\n`coordinator kinds NAME`"), "{listed}");
+    assert_eq!(answer(here, "kinds --all").unwrap().lines().count(), listed.lines().count() + 1);
     let shown = answer(here, "kinds echo").unwrap();
     let part = "  input.texts (list of texts; required, alone or as one of several)\n      what to echo; for \
                 example [\"a\", \"b\"]\n  params.loud (true or false; default: false)\n";

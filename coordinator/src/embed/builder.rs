@@ -37,7 +37,12 @@ pub struct Builder {
 impl Builder {
     pub(super) fn new() -> Self {
         // How long those may take that run when the pool is shut down is for `shutdown` to say.
-        let options = PoolOptions { grace: Duration::MAX, ..PoolOptions::default() };
+        let options = PoolOptions {
+            grace: Duration::MAX,
+            // Whoever has the handle had the input.
+            payloads_in_outcomes: false,
+            ..PoolOptions::default()
+        };
         Self { options, workers: None, capacity: CAPACITY }
     }
 

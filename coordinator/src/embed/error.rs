@@ -49,6 +49,10 @@ impl Error {
         Self(Why::Closed)
     }
 
+    pub(super) fn stopped() -> Self {
+        Self(Why::Stopped)
+    }
+
     pub(super) fn broken(why: impl fmt::Display) -> Self {
         Self(Why::Broken(why.to_string().into()))
     }
@@ -78,7 +82,7 @@ impl Error {
     pub(super) fn of_end(report: &PoolReport) -> Self {
         match &report.end {
             End::Done => Self::closed(),
-            End::Stopped => Self(Why::Stopped),
+            End::Stopped => Self::stopped(),
             End::NoWorkers { starts, last } => Self::broken(format!(
                 "no worker is left, and none can be started ({starts} processes were started): {last}"
             )),

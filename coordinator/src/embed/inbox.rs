@@ -49,7 +49,8 @@ struct Inbox {
     lots: VecDeque<Lot>,
     // The pool's thread found nothing and must be woken.
     asleep: bool,
-    closed: bool,
+    // Nothing more is taken in, for this reason.
+    closed: Option<Error>,
     ended: Option<Ended>,
     // Taken in and not ended: all tasks; those with a ticket, and their bytes.
     open: u64,
@@ -157,7 +158,7 @@ impl Shared {
         let mut inbox = self.lock();
         inbox.lots.pop_front().ok_or_else(|| {
             inbox.asleep = true;
-            inbox.closed
+            inbox.closed.is_some()
         })
     }
 
@@ -191,20 +192,20 @@ impl Shared {
 
     /// Takes nothing more in.
     pub(super) fn close(&self) {
-        self.lock().closed = true;
+        self.lock().closed.get_or_insert(Error::closed());
         self.control.waker().wake();
     }
 
     /// Takes nothing more in, and asks for the end.
     pub(super) fn end(&self, request: Request) {
-        self.lock().closed = true;
+        self.lock().closed = Some(Error::stopped());
         self.control.request(request);
     }
 
     /// The pool's thread has ended: returns what it never came to.
     pub(super) fn set_ended(&self, report: Option<PoolReport>, error: Error) -> VecDeque<Lot> {
         let mut inbox = self.lock();
-        inbox.closed = true;
+        inbox.closed.get_or_insert_with(|| error.clone());
         inbox.ended = Some(Ended { report, error });
         inbox.open = 0;
         let left = std::mem::take(&mut inbox.lots);
@@ -244,7 +245,7 @@ impl Inbox {
     fn refusal(&self) -> Option<Error> {
         match &self.ended {
             Some(ended) => Some(ended.error.clone()),
-            None => self.closed.then(Error::closed),
+            None => self.closed.clone(),
         }
     }
 
@@ -253,11 +254,11 @@ impl Inbox {
     }
 
     fn is_joined(&self) -> bool {
-        self.ended.is_some() || (self.open == 0 && !self.closed)
+        self.ended.is_some() || (self.open == 0 && self.closed.is_none())
     }
 
     fn put(&mut self, payload: &[u8]) -> Arc<Ticket> {
-        let ticket = Arc::new(Ticket::new());
+        let ticket = Arc::new(Ticket::new(payload.len()));
         self.open += 1;
         self.held += 1;
         self.held_bytes += payload.len();

@@ -46,6 +46,8 @@ struct Feed<I, O, T> {
     returned: u64,
     // A running mean of what a task takes in bytes, input and result together.
     mean_bytes: u64,
+    // A running mean of the length of an input.
+    mean_input: u64,
 }
 
 impl<I: Serialize, O: DeserializeOwned, T: Iterator<Item: Borrow<I>>> Feed<I, O, T> {
@@ -61,6 +63,7 @@ impl<I: Serialize, O: DeserializeOwned, T: Iterator<Item: Borrow<I>>> Feed<I, O,
             on_its_way: 0,
             returned: 0,
             mean_bytes: 0,
+            mean_input: 0,
         }
     }
 
@@ -68,7 +71,8 @@ impl<I: Serialize, O: DeserializeOwned, T: Iterator<Item: Borrow<I>>> Feed<I, O,
     fn window(&self) -> u64 {
         let workers = u64::from(self.pool.engine.workers);
         let grown = (workers * FIRST).saturating_add(self.returned.saturating_mul(2)).min(workers * MOST);
-        grown.min(BYTES / self.mean_bytes.max(1)).max(2 * workers)
+        let bytes = self.mean_bytes.saturating_add(self.mean_input);
+        grown.min(BYTES / bytes.max(1)).max(2 * workers)
     }
 
     /// Takes some inputs and sends them, where there may be more on their way than `share` of the window.
@@ -80,6 +84,10 @@ impl<I: Serialize, O: DeserializeOwned, T: Iterator<Item: Borrow<I>>> Feed<I, O,
         let first = self.next;
         let mut payloads = Payloads::new();
         let failed = self.fill(&mut payloads, usize::try_from(room).unwrap_or(CHUNK).min(CHUNK));
+        if !payloads.is_empty() {
+            let mean = (payloads.total_bytes() / payloads.len()) as u64;
+            self.mean_input = if first == 0 { mean } else { (3 * self.mean_input + mean) / 4 };
+        }
         self.next += payloads.len() as u64;
         self.on_its_way += payloads.len() as u64;
         if let Some(error) = failed {

@@ -6,14 +6,14 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::{MAX_PAYLOAD, encode_value};
+use protocol::encode_value;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::engine::Engine;
 use super::inbox::Refused;
 use super::{Builder, Error, Events, Handle, Map, MapUnordered, Stats};
-use crate::pool::{Order, PoolReport, Request};
+use crate::pool::{ARENA_BYTES, Order, PoolReport, Request};
 
 /// A pool of worker processes for tasks of one type.
 ///
@@ -194,9 +194,9 @@ pub(super) fn encode_input<I: Serialize>(input: &I, bytes: &mut Vec<u8>) -> Resu
     let begin = bytes.len();
     encode_value(input, bytes).map_err(|error| Error::codec(&error))?;
     let length = bytes.len() - begin;
-    if length > MAX_PAYLOAD {
+    if length > ARENA_BYTES {
         bytes.truncate(begin);
-        return Err(Error::too_large(length, MAX_PAYLOAD));
+        return Err(Error::too_large(length, ARENA_BYTES));
     }
     Ok(())
 }

@@ -2,17 +2,19 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use protocol::{Payloads, TaskId};
+use jobs::PlanError;
+use protocol::{Arena, Extent, MAX_PAYLOAD, Payloads, TaskId};
 
 use super::Error;
 use super::inbox::{Destination, Gone, Lot, Shared};
 use super::stream::Stream;
 use super::ticket::Ticket;
 use crate::outcome::{Outcome, OutcomeBatch};
-use crate::pool::{Incoming, Offer, Sink, Source, Supply};
+use crate::pool::{ARENA_BYTES, Incoming, Offer, Sink, Source, Supply};
 
 /// Tasks with consecutive ids and one destination.
 #[derive(Debug)]
@@ -82,6 +84,12 @@ pub(super) fn end_lot(lot: Lot, error: &Error) {
     }
 }
 
+/// A part of a lot that can be handed on, and the place of its long input where it is one.
+struct Laid {
+    until: usize,
+    extent: Option<Extent>,
+}
+
 /// The inbox, as the pool's source of tasks.
 #[derive(Debug)]
 pub(super) struct Intake {
@@ -90,11 +98,38 @@ pub(super) struct Intake {
     // What was taken of a lot, and how far the queue has got with it.
     current: Option<Lot>,
     next: usize,
+    // For inputs that are too long for a message; made when the first one comes.
+    arena: Option<Arena>,
 }
 
 impl Intake {
     pub(super) fn new(shared: Arc<Shared>, routes: SharedRoutes) -> Self {
-        Self { shared, routes, current: None, next: 0 }
+        Self { shared, routes, current: None, next: 0, arena: None }
+    }
+
+    /// Tasks that were cancelled before the queue had them.
+    fn leave_out(&self, gone: Gone) {
+        self.shared.count(|stats| stats.failed += gone.tasks);
+        self.shared.count_off(gone);
+    }
+
+    /// How far a lot can be handed on in one go: a long input goes alone, and only where there is room for it.
+    fn lay_out(&mut self, payloads: &Payloads, until: usize) -> io::Result<Laid> {
+        let is_long = |at: &usize| payloads.get(*at).is_some_and(|payload| payload.len() > MAX_PAYLOAD);
+        let first_long =
+            if payloads.total_bytes() > MAX_PAYLOAD { (self.next..until).find(is_long) } else { None };
+        let Some(long) = first_long else { return Ok(Laid { until, extent: None }) };
+        let payload = payloads.get(long).filter(|_| long == self.next);
+        let Some(payload) = payload else { return Ok(Laid { until: long, extent: None }) };
+        let arena = match self.arena.take() {
+            Some(arena) => self.arena.insert(arena),
+            None => self.arena.insert(Arena::new(ARENA_BYTES)?),
+        };
+        let Some(mut extent) = arena.take(payload.len()) else {
+            return Ok(Laid { until: long, extent: None });
+        };
+        extent.copy_from_slice(payload);
+        Ok(Laid { until: long + 1, extent: Some(extent) })
     }
 
     /// What it has taken in and not handed on.
@@ -114,13 +149,26 @@ impl Source for Intake {
             },
         };
         let until = lot.payloads.len().min(self.next.saturating_add(max));
+        let (until, extent) = match self.lay_out(&lot.payloads, until) {
+            Ok(Laid { until, extent }) if until > self.next => (until, extent),
+            // Room comes with the outcomes of those that have it.
+            Ok(_) => {
+                self.current = Some(lot);
+                return Supply::Pending;
+            }
+            Err(error) => {
+                self.current = Some(lot);
+                return Supply::Failed(PlanError(format!("no shared memory for a long input: {error}")));
+            }
+        };
+        let before = into.payloads.len();
         let mut routes = self.routes.borrow_mut();
         match &mut lot.to {
             Destination::Tickets(tickets) => {
                 let part = self.next..until;
                 let gone = hand_on(&mut routes, &lot.payloads, part, tickets, into);
                 if gone.tasks > 0 {
-                    self.shared.count_off(gone);
+                    self.leave_out(gone);
                 }
             }
             Destination::Stream(stream, first) => {
@@ -132,9 +180,14 @@ impl Source for Intake {
                     routes.add(count, to);
                     *first += count;
                 } else {
-                    self.shared.count_off(Gone { tasks: count, ..Gone::default() });
+                    self.leave_out(Gone { tasks: count, ..Gone::default() });
                 }
             }
+        }
+        if let Some(extent) = extent.filter(|_| into.payloads.len() > before) {
+            into.payloads.truncate(before);
+            into.payloads.push(&[]);
+            into.large.push((before, extent));
         }
         (self.current, self.next) = if until < lot.payloads.len() { (Some(lot), until) } else { (None, 0) };
         Supply::Some
@@ -254,10 +307,10 @@ fn sort_out(routes: &mut Routes, batch: &OutcomeBatch) -> Gone {
             Arrival::Tickets(tickets) => {
                 let ticket = usize::try_from(place).ok().and_then(|place| tickets.get_mut(place)?.take());
                 if let Some(ticket) = ticket {
+                    gone.bytes += ticket.bytes;
                     ticket.complete(outcome.result.map_err(|failure| Error::task(failure.clone())));
                 }
                 gone.tickets += 1;
-                gone.bytes += outcome.payload.len();
             }
             Arrival::Stream { stream, first: numbered } => {
                 let task = TaskId(place + *numbered);

@@ -46,7 +46,7 @@ use super::{Context, Error, Function};
 pub trait TaskType: Sized + 'static {
     /// What every worker is given once, at its start; at most 48 KiB encoded.
     type Config: Serialize + DeserializeOwned;
-    /// What goes in; at most 48 KiB encoded.
+    /// What goes in; at most 512 MiB encoded. Beyond 48 KiB it travels through shared memory.
     type Input: Serialize + DeserializeOwned;
     /// What comes out; at most 64 MiB encoded.
     type Output: Serialize + DeserializeOwned;

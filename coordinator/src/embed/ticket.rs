@@ -24,6 +24,8 @@ const CANCELLED: u64 = u64::MAX - 1;
 pub(super) struct Ticket {
     // NEW until the pool's thread gives it an id or its handle cancels it, whoever is first.
     id: AtomicU64,
+    /// How long its input is, in bytes.
+    pub(super) bytes: usize,
     state: Mutex<State>,
     done: Condvar,
 }
@@ -35,8 +37,8 @@ enum State {
 }
 
 impl Ticket {
-    pub(super) fn new() -> Self {
-        Self { id: AtomicU64::new(NEW), state: Mutex::new(State::Pending(None)), done: Condvar::new() }
+    pub(super) fn new(bytes: usize) -> Self {
+        Self { id: AtomicU64::new(NEW), bytes, state: Mutex::new(State::Pending(None)), done: Condvar::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -4,6 +4,8 @@
 //! mend it.
 
 mod file;
+pub mod reference;
+mod schema;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -16,6 +18,7 @@ use jobs::spec::{JobSpec, SpecError, SpecErrors};
 use jobs::{BadValue, ItemsFrom, Kind, Plan, PlanOptions, Presenter, Section};
 
 pub use file::{LARGEST, read};
+pub use schema::schema;
 pub use settings::RunSettings;
 pub use values::Workers;
 

@@ -184,7 +184,7 @@ impl Reader<'_> {
 
     fn take_max_failures(&mut self) -> Option<u64> {
         let most = self.take("max_failures", values::whole::<u64>);
-        let item = self.table.take("fail_fast")?;
+        let Some(item) = self.table.take("fail_fast") else { return most };
         let fail_fast = self.keep(item.bool())?;
         if fail_fast && most.is_some_and(|most| most > 0) {
             self.errors.push(SpecError {

@@ -183,8 +183,9 @@ fn row(worker: &WorkerSummary, wall_seconds: f64) -> [String; 6] {
 /// # Errors
 /// The file can't be written.
 pub fn write_summary_json(summary: &Summary, path: &Path) -> Result<(), OutputError> {
+    let summary = Summary { timeline: None, ..summary.clone() };
     let mut bytes =
-        serde_json::to_vec_pretty(summary).map_err(|error| OutputError::io(path, error.into()))?;
+        serde_json::to_vec_pretty(&summary).map_err(|error| OutputError::io(path, error.into()))?;
     bytes.push(b'\n');
     let mut file = Destination::open(path, Existing::Replace)?;
     file.write(&bytes)?;
@@ -220,6 +221,7 @@ mod tests {
             per_worker: vec![worker(1, 500_000), worker(2, 499_999)],
             interrupted: false,
             time: TimeSummary { starting: 0.1, tasks: 1.0, ending: 0.1, ..TimeSummary::default() },
+            timeline: None,
         }
     }
 

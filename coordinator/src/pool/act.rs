@@ -158,9 +158,9 @@ impl Driver<'_> {
     /// Adds a failed attempt to its task's history, and settles the task where it was the last.
     pub(super) fn charge(&mut self, task: protocol::TaskId, record: AttemptRecord, fate: Fate) {
         let (worker, attempt, micros) = (record.worker, record.attempt, record.micros);
-        info!(task = task.0, attempt, worker, reason = record.reason.name(), "{}", record.message);
-        let slow = self.is_slow(micros);
         let number = WorkerId(worker.saturating_sub(1));
+        info!(worker = %number, task = task.0, attempt, reason = record.reason.name(), "{}", record.message);
+        let slow = self.is_slow(micros);
         self.tell(&PoolEvent::Failed { worker: number, task, record: &record, fate });
         let history = self.histories.entry(task).or_default();
         history.push(record);

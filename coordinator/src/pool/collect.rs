@@ -162,9 +162,11 @@ fn show(
             info!(target: "worker", %worker, task = task.0, attempt, "{text}");
         }
         (Line::Text(text), None) => info!(target: "worker", %worker, "{text}"),
-        (Line::Silenced, running) => {
-            let task = running.map_or(0, |(task, _)| task.0);
-            warn!(target: "worker", %worker, task, "prints too much: the rest of it is not shown");
+        (Line::Silenced, Some((task, attempt))) => {
+            warn!(target: "worker", %worker, task = task.0, attempt, "prints too much: the rest of it is not shown");
+        }
+        (Line::Silenced, None) => {
+            warn!(target: "worker", %worker, "prints too much: the rest of it is not shown");
         }
     }
 }

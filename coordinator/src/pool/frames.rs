@@ -1,5 +1,6 @@
 //! What workers say: read without waiting, believed in nothing.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use protocol::{Filled, FromWorker, Hello, MAX_VALUE, OutcomeResult, Outcomes, TaskId};
@@ -24,8 +25,7 @@ enum Body {
     /// A value or a sentence, by its place in the frame.
     Here { start: u32, length: u32 },
     /// A value that came before, in pieces.
-    #[expect(clippy::box_collection, reason = "it is rare, and there is one of these for each tiny task")]
-    Chunked(Box<Vec<u8>>),
+    Chunked(Box<RefCell<Vec<u8>>>),
 }
 
 impl Details {
@@ -34,13 +34,14 @@ impl Details {
         Self { micros, body: Body::Here { start: 0, length: 0 } }
     }
 
-    fn bytes<'a>(&'a self, frame: &'a [u8]) -> &'a [u8] {
+    /// What stands in the frame.
+    fn bytes<'a>(&self, frame: &'a [u8]) -> &'a [u8] {
         match &self.body {
             Body::Here { start, length } => {
                 let rest = frame.get(*start as usize..).unwrap_or_default();
                 rest.get(..*length as usize).unwrap_or_default()
             }
-            Body::Chunked(value) => value,
+            Body::Chunked(_) => &[],
         }
     }
 }
@@ -124,9 +125,9 @@ impl Driver<'_> {
             FromWorker::Refused { message } => link.refused = Some(message.to_owned()),
             FromWorker::Chunk { task, attempt, bytes } => return keep_chunk(link, task, attempt, bytes),
             FromWorker::Outcomes(outcomes) => return self.process_outcomes(link, frame, &outcomes),
-            // Only what the status cell bears out is passed on.
+            // Nobody speaks for a task that he does not have.
             FromWorker::Progress { task, attempt, done, total } => {
-                if link.running().is_some_and(|now| (now.task, now.attempt) == (task, attempt)) {
+                if self.queue.has(worker, task, attempt) {
                     self.tell(&PoolEvent::Progress { worker, task, done, total });
                 }
             }
@@ -200,8 +201,15 @@ impl Driver<'_> {
                     let micros = details.micros;
                     let slow = self.is_slow(micros);
                     let meta = Meta { attempts: report.attempt, worker, micros, slow };
-                    let value = details.bytes(frame);
-                    self.ledger.settle(report.task, meta, Ok(value), &mut self.outbox);
+                    match &details.body {
+                        Body::Here { .. } => {
+                            let value = details.bytes(frame);
+                            self.ledger.settle(report.task, meta, Ok(value), &mut self.outbox);
+                        }
+                        Body::Chunked(value) => {
+                            self.ledger.settle_long(report.task, meta, value.take(), &mut self.outbox);
+                        }
+                    }
                     self.forget_history(report.task);
                 }
             }
@@ -244,7 +252,7 @@ fn parse(
             OutcomeResult::Ok(value) => (Verdict::Ok, here(frame, value)),
             OutcomeResult::Chunked(length) => {
                 let value = take_chunks(link, outcome.task, outcome.attempt, length)?;
-                (Verdict::Ok, Body::Chunked(Box::new(value)))
+                (Verdict::Ok, Body::Chunked(Box::new(RefCell::new(value))))
             }
             OutcomeResult::Error(text) => (Verdict::Failed(Reason::Error), here(frame, text.as_bytes())),
             OutcomeResult::Memory(text) => (Verdict::Failed(Reason::Memory), here(frame, text.as_bytes())),
@@ -264,7 +272,9 @@ fn here(frame: &[u8], part: &[u8]) -> Body {
 }
 
 fn keep_chunk(link: &mut Link, task: TaskId, attempt: u32, bytes: &[u8]) -> Result<(), String> {
-    let (whose, which, value) = link.chunks.get_or_insert_with(|| (task, attempt, Vec::new()));
+    // As long as the last one, probably: growing would copy it again and again.
+    let room = link.long_value;
+    let (whose, which, value) = link.chunks.get_or_insert_with(|| (task, attempt, Vec::with_capacity(room)));
     if (*whose, *which) != (task, attempt) {
         return Err("it sent pieces of two values at once".into());
     }
@@ -278,6 +288,7 @@ fn keep_chunk(link: &mut Link, task: TaskId, attempt: u32, bytes: &[u8]) -> Resu
 fn take_chunks(link: &mut Link, task: TaskId, attempt: u32, length: u64) -> Result<Vec<u8>, String> {
     match link.chunks.take() {
         Some((whose, which, value)) if (whose, which, value.len() as u64) == (task, attempt, length) => {
+            link.long_value = value.len();
             Ok(value)
         }
         _ => Err("it spoke of a value in pieces that it did not send".into()),

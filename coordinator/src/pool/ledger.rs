@@ -26,7 +26,15 @@ pub(super) struct Meta {
 #[derive(Debug)]
 struct Held {
     meta: Meta,
-    result: Result<Range<usize>, Box<Failure>>,
+    result: HeldResult,
+}
+
+#[derive(Debug)]
+enum HeldResult {
+    /// A value among the others of its block.
+    Value(Range<usize>),
+    Long(Vec<u8>),
+    Failed(Box<Failure>),
 }
 
 #[derive(Debug, Default)]
@@ -140,29 +148,55 @@ impl Ledger {
             let result = result.as_deref().map_err(AsRef::as_ref);
             let payload = if self.with_payloads { self.payload(task) } else { &[] };
             out.push(outcome(task, payload, meta, result));
-            self.release(task);
-            if self.order == Order::Input {
-                self.next_out += 1;
-                if self.held > 0 {
-                    self.release_held(out);
-                }
-            }
+            self.left(task, out);
             return;
         }
+        let (index, _) = self.locate(task);
+        let Some(Some(block)) = self.blocks.get_mut(index) else { return };
+        let result = match result {
+            Ok(value) => {
+                let start = block.values.len();
+                block.values.extend_from_slice(value);
+                self.held_bytes += value.len();
+                HeldResult::Value(start..block.values.len())
+            }
+            Err(failure) => HeldResult::Failed(failure),
+        };
+        self.hold(task, Held { meta, result });
+    }
+
+    /// As [`settle`](Self::settle), for a value that is worth no copying.
+    pub(super) fn settle_long(&mut self, task: TaskId, meta: Meta, value: Vec<u8>, out: &mut OutcomeBatch) {
+        if self.order == Order::Completion || task.0 == self.next_out {
+            let payload = if self.with_payloads { self.payload(task) } else { &[] };
+            out.push_long(outcome(task, payload, meta, Ok(&[])), value);
+            self.left(task, out);
+        } else {
+            self.held_bytes += value.len();
+            self.hold(task, Held { meta, result: HeldResult::Long(value) });
+        }
+    }
+
+    fn hold(&mut self, task: TaskId, held: Held) {
         let (index, offset) = self.locate(task);
         let Some(Some(block)) = self.blocks.get_mut(index) else { return };
         if block.held.len() <= offset {
             block.held.resize_with(block.payloads.len().max(offset + 1), || None);
         }
-        let result = result.map(|value| {
-            let start = block.values.len();
-            block.values.extend_from_slice(value);
-            self.held_bytes += value.len();
-            start..block.values.len()
-        });
         if let Some(place) = block.held.get_mut(offset) {
-            *place = Some(Held { meta, result });
+            *place = Some(held);
             self.held += 1;
+        }
+    }
+
+    /// A task's outcome has left: so may those that waited for it.
+    fn left(&mut self, task: TaskId, out: &mut OutcomeBatch) {
+        self.release(task);
+        if self.order == Order::Input {
+            self.next_out += 1;
+            if self.held > 0 {
+                self.release_held(out);
+            }
         }
     }
 
@@ -173,20 +207,24 @@ impl Ledger {
             let (index, offset) = self.locate(task);
             let Some(Some(block)) = self.blocks.get_mut(index) else { return };
             let Some(held) = block.held.get_mut(offset).and_then(Option::take) else { return };
-            let result = match &held.result {
-                Ok(range) => {
-                    let value = block.values.get(range.clone()).unwrap_or_default();
-                    self.held_bytes = self.held_bytes.saturating_sub(value.len());
-                    Ok(value)
-                }
-                Err(failure) => Err(failure.as_ref()),
-            };
             let payload = match self.large.get(&task) {
                 _ if !self.with_payloads => &[][..],
                 Some(large) => large,
                 None => block.payloads.get(offset).unwrap_or_default(),
             };
-            out.push(outcome(task, payload, held.meta, result));
+            let Held { meta, result } = held;
+            match result {
+                HeldResult::Value(range) => {
+                    let value = block.values.get(range).unwrap_or_default();
+                    self.held_bytes = self.held_bytes.saturating_sub(value.len());
+                    out.push(outcome(task, payload, meta, Ok(value)));
+                }
+                HeldResult::Long(value) => {
+                    self.held_bytes = self.held_bytes.saturating_sub(value.len());
+                    out.push_long(outcome(task, payload, meta, Ok(&[])), value);
+                }
+                HeldResult::Failed(failure) => out.push(outcome(task, payload, meta, Err(&failure))),
+            }
             self.next_out += 1;
             self.held -= 1;
             self.release(task);
@@ -297,6 +335,22 @@ mod tests {
         ledger.settle(TaskId(0), META, Ok(b"a"), &mut out);
         assert!(arena.take(4096).is_some());
         assert_eq!(out.get(1).unwrap().payload, [7; 4096]);
+    }
+
+    #[test]
+    fn long_values_leave_in_their_turn_as_the_others_do() {
+        for (order, wanted) in [(Order::Input, [0, 1, 2]), (Order::Completion, [2, 1, 0])] {
+            let mut ledger = Ledger::new(order, true);
+            (0..3).for_each(|_| ledger.push(b"payload"));
+            let mut out = OutcomeBatch::new();
+            ledger.settle_long(TaskId(2), META, vec![2; 100_000], &mut out);
+            ledger.settle(TaskId(1), META, Ok(&[1]), &mut out);
+            ledger.settle_long(TaskId(0), META, vec![0; 100_000], &mut out);
+            let got: Vec<(u64, usize)> = out.iter().map(|o| (o.task.0, o.result.unwrap().len())).collect();
+            assert_eq!(got, wanted.map(|task| (task, if task == 1 { 1 } else { 100_000 })));
+            assert_eq!(ledger.held_bytes(), 0);
+            assert!(out.total_bytes() > 200_000 && out.iter().all(|o| o.payload == b"payload"));
+        }
     }
 
     #[test]

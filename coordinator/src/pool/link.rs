@@ -43,6 +43,8 @@ pub(super) struct Link {
     pub(super) lines: Lines,
     /// A large value on its way in pieces, and whose it is.
     pub(super) chunks: Option<(TaskId, u32, Vec<u8>)>,
+    /// How long the last such value was.
+    pub(super) long_value: usize,
     encoder: BatchEncoder,
     batches: Batches,
     /// Outcomes that it has reported.
@@ -102,6 +104,7 @@ impl Link {
             ended_at: None,
             lines: Lines::default(),
             chunks: None,
+            long_value: 0,
             encoder: BatchEncoder::new(),
             batches: Batches::default(),
             reported: 0,

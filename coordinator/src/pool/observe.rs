@@ -227,6 +227,11 @@ impl<'a> Done<'a> {
         self.reports.is_empty()
     }
 
+    /// How long each took, in whole microseconds.
+    pub fn micros(&self) -> impl ExactSizeIterator<Item = u64> + use<'a> {
+        self.details.iter().map(|details| details.micros)
+    }
+
     /// Each task with its attempt and how long that took, to the microsecond.
     pub fn iter(&self) -> impl Iterator<Item = (TaskId, u32, Duration)> + use<'a> {
         let took = |details: &Details| Duration::from_micros(details.micros);

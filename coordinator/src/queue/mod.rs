@@ -299,6 +299,11 @@ impl Queue {
         self.counts
     }
 
+    /// True where this worker has this task, for this attempt.
+    pub fn has(&self, worker: WorkerId, task: TaskId, attempt: u32) -> bool {
+        self.is_its_attempt(worker, &Running { task, attempt, since: Time(0) })
+    }
+
     /// How many times a worker was started.
     pub fn incarnations(&self, worker: WorkerId) -> u32 {
         self.workers.get(worker.index()).map_or(0, |worker| worker.incarnation)

@@ -14,6 +14,7 @@ use crate::outcome::{AttemptRecord, Failure, Outcome, OutcomeBatch, Reason};
 use crate::output::{FailureTally, OutputError, ResultSettings, Results};
 use crate::pool::OutcomeWriter;
 use crate::queue::WorkerId;
+use crate::report::Letter;
 use crate::show::Stdout;
 
 /// Where outcomes go.
@@ -26,6 +27,9 @@ pub(super) struct Gather {
     saw_bad_value: Arc<AtomicBool>,
     bad_values: u64,
     effort: Effort,
+    // For a report; at most `wanted_letters`.
+    letters: Vec<Letter>,
+    wanted_letters: usize,
 }
 
 /// What the writing thread spent its time on.
@@ -69,12 +73,24 @@ impl Gather {
             saw_bad_value,
             bad_values: 0,
             effort: Effort::default(),
+            letters: Vec::new(),
+            wanted_letters: 0,
         })
     }
 
     /// From now on outcomes are stored, too.
     pub(super) fn record(&mut self, recorder: Option<Recorder>) {
         self.recorder = recorder;
+    }
+
+    /// So many failures are kept with their histories, for a report.
+    pub(super) fn keep_letters(&mut self, wanted: usize) {
+        self.wanted_letters = wanted;
+    }
+
+    /// The failures that were kept.
+    pub(super) fn take_letters(&mut self) -> Vec<Letter> {
+        std::mem::take(&mut self.letters)
     }
 
     /// What stores the outcomes, to be told how the run has ended.
@@ -135,12 +151,28 @@ impl Gather {
             self.effort.storing += since(begun);
         }
         self.failures.add(batch, self.results.presenter());
+        self.add_letters(batch);
         let Some(combine) = &mut self.combine else { return Ok(()) };
         for outcome in batch.iter() {
             let Ok(value) = outcome.result else { continue };
             combine.add(outcome.task.0, outcome.payload, value, &worker_name(outcome.worker))?;
         }
         Ok(())
+    }
+
+    fn add_letters(&mut self, batch: &OutcomeBatch) {
+        if self.letters.len() >= self.wanted_letters {
+            return;
+        }
+        for outcome in batch.iter() {
+            let Err(failure) = outcome.result else { continue };
+            if self.letters.len() < self.wanted_letters {
+                let mut input = String::new();
+                let known = self.results.presenter().input(outcome.payload, &mut input).is_ok();
+                let (task, input) = (outcome.task.0, known.then_some(input));
+                self.letters.push(Letter { task, input, failure: failure.clone() });
+            }
+        }
     }
 
     /// The batch as it should have been: what is not one of the kind's values is a failure.

@@ -1,5 +1,6 @@
 //! One run of a job: plans, runs, gathers, sums up.
 
+mod deaths;
 mod gather;
 pub mod incremental;
 mod keep;
@@ -13,18 +14,21 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use protocol::{MAX_SETUP, monotonic_nanos};
 
+use self::deaths::Deaths;
 use self::gather::{Effort, Gather};
 use self::keep::Kept;
 pub use self::keep::{Keep, now, unstored_id, was_completing};
 use self::record::Recorder;
 use crate::output::{FailureTally, ResultSettings};
 use crate::pool::{
-    Control, Controlled, End, Limit, Observer, Planner, PoolOptions, PoolReport, Spent, Work, WorkerReport,
-    Writer,
+    Control, Controlled, End, Limit, Observer, Planner, PoolEvent, PoolOptions, PoolReport, Spent, Work,
+    WorkerReport, Writer,
 };
-use crate::queue::WorkerId;
+use crate::queue::{Time, WorkerId};
+use crate::report::Letter;
 use crate::store::{RunEnd, RunId};
 use crate::summary::{Summary, TaskCounts, TimeSummary, WorkerSummary};
+use crate::timeline::Chronicle;
 
 /// What to run, and where its results go.
 pub struct Run {
@@ -40,6 +44,8 @@ pub struct Run {
     pub results: ResultSettings,
     /// Where the run is kept.
     pub keep: Keep,
+    /// How many failures are kept with their histories, for a report.
+    pub letters: usize,
 }
 
 /// What came of a run.
@@ -51,6 +57,8 @@ pub struct RunReport {
     pub summary: Summary,
     /// Failures by reason.
     pub failures: FailureTally,
+    /// The first failures with their histories, as many as were wanted.
+    pub letters: Vec<Letter>,
     /// The combined result in a line, for kinds that have one.
     pub result: Option<String>,
     /// Who combined what.
@@ -83,23 +91,42 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> anyhow::Result<RunReport> {
     let started = monotonic_nanos();
-    let Run { name, kind, plan, mut options, results, keep } = run;
+    let Run { name, kind, plan, mut options, results, keep, letters } = run;
     check_setup(&plan)?;
     let mut sink = Gather::open(&results, kind.presenter(&plan.setup)?, plan.combine)?;
     // The outputs first: a run that could not begin is not worth a row.
     let Kept { id, recorder, earlier, done, trouble } = keep.begin(kind.outputs(&plan.setup)?)?;
+    let mut observer = Deaths::new(recorder.as_ref().and_then(Recorder::notes), observer);
     sink.record(recorder);
+    sink.keep_letters(letters);
     options.workers = enough_workers(&options, plan.total.map(|total| total.saturating_sub(done)));
     let work = Work { kind: kind.name().to_owned(), setup: plan.setup };
     let mut source = Planner::spawn(plan.tasks, earlier, control.waker())?;
     let mut sink = Writer::spawn(sink, control.waker())?;
-    let pool = crate::pool::run(&options, &work, controlled, &mut source, &mut sink, observer)?;
+    let chronicle = Chronicle::default();
+    let mut observers = Both(&mut observer, chronicle.clone());
+    let pool = crate::pool::run(&options, &work, controlled, &mut source, &mut sink, &mut observers)?;
     let (gather, written) = sink.finish()?;
     let written = written.and_then(|()| trouble.take().map_or(Ok(()), |trouble| Err(trouble.into())));
     let wall = Duration::from_nanos(monotonic_nanos().saturating_sub(started));
     let mut summary = summarise(&id, name, kind.name(), &pool, wall);
     summary.time = time_spent(&pool.spent, gather.effort());
+    summary.timeline = Some(chronicle.digest());
     Ok(conclude(id, gather, written, summary, pool))
+}
+
+/// Whoever looks, and the run's own chronicle.
+struct Both<'a>(&'a mut dyn Observer, Chronicle);
+
+impl Observer for Both<'_> {
+    fn on_event(&mut self, at: Time, event: &PoolEvent<'_>) {
+        self.0.on_event(at, event);
+        self.1.on_event(at, event);
+    }
+
+    fn look_every(&self) -> Option<Duration> {
+        self.0.look_every()
+    }
 }
 
 /// A worker without a task would only be started and stopped.
@@ -130,6 +157,7 @@ fn conclude(
     summary.tasks.ok = summary.tasks.ok.saturating_sub(bad);
     summary.tasks.failed += bad;
     let PoolReport { end, unfinished, .. } = pool;
+    let letters = gather.take_letters();
     let mut recorder = gather.take_recorder();
     let written = match &mut recorder {
         Some(recorder) if end == End::Done => written.and_then(|()| Ok(recorder.complete()?)),
@@ -145,6 +173,7 @@ fn conclude(
         run_id,
         summary,
         failures: gathered.failures,
+        letters,
         result: gathered.text,
         explanation: gathered.explanation,
         end,
@@ -200,6 +229,7 @@ fn summarise(id: &RunId, job: String, kind: &str, pool: &PoolReport, wall: Durat
         per_worker: (0..).zip(&pool.workers).map(worker).collect(),
         interrupted: pool.end == End::Stopped,
         time: TimeSummary::default(),
+        timeline: None,
     }
 }
 

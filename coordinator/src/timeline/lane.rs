@@ -55,8 +55,7 @@ pub(super) struct Spread {
 
 impl Spread {
     pub(super) fn new(span: Span, tasks: Done<'_>) -> Self {
-        let micros = tasks.iter().map(|(_, _, took)| took.as_micros() as u64);
-        let whole = micros.fold(0_u64, u64::saturating_add);
+        let whole = tasks.micros().fold(0_u64, u64::saturating_add);
         let length = span.end.saturating_sub(span.start) as f64;
         // Times of tiny tasks are whole microseconds, mostly 0: they say nothing.
         let tiny = whole < tasks.len() as u64;

@@ -33,7 +33,7 @@ pub(super) const KEYS: &[Key] = &[
     ),
     input(
         "format",
-        "lines, csv or tsv",
+        "\"lines\", \"csv\" or \"tsv\"",
         Some("by the file's extension, otherwise lines"),
         "how the file is cut into items; the first row of a table names its columns",
         "\"csv\"",
@@ -48,7 +48,7 @@ pub(super) const KEYS: &[Key] = &[
     ),
     param(
         "mode",
-        "each or lines",
+        "\"each\" or \"lines\"",
         Some("\"each\""),
         "each: a process a task; lines: a process a worker, asked with a line of JSON a task, which answers each \
          with one",

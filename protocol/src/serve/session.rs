@@ -18,8 +18,9 @@ const FLUSH_NANOS: u64 = 1_000_000;
 const MAX_INLINE: usize = 64 << 10;
 /// How much of a value one chunk takes.
 const CHUNK: usize = MAX_FRAME - 64;
-/// A buffer that has grown beyond this for one value is given back.
-const KEEP: usize = 1 << 20;
+/// A buffer that has grown beyond this for one value is given back: fresh memory costs a page fault for every
+/// 4 KiB of the next one.
+const KEEP: usize = 20 << 20;
 
 // Whatever one more task adds to a frame that is not yet full must fit, with heads that have not settled.
 const _: () = assert!(FLUSH_BYTES + MAX_INLINE + (4 << 10) < MAX_FRAME);

@@ -21,6 +21,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   coordinator runs list                           the runs, newest first
   coordinator runs show 1hkz3q                    one of them: summary, failures with their history
+  coordinator runs show 1hkz3q --html run.html    the same as a page, with charts
   coordinator runs export 1hkz3q --format csv --failed
   coordinator runs prune --older-than 30d         forget old runs";
 
@@ -67,7 +68,7 @@ pub(super) fn runs(
     let store = args.store.open_existing()?;
     match &args.command {
         RunsCommand::List(list) => list::list(list, &store, out),
-        RunsCommand::Show(show) => show::show(show, &store, out),
+        RunsCommand::Show(show) => show::show(show, &store, kinds, out),
         RunsCommand::Export(export) => export::export(export, &store, verbosity, kinds),
         RunsCommand::Prune(prune) => prune::prune(prune, store, out),
     }
@@ -93,7 +94,7 @@ fn to_json(run: &RunInfo) -> Value {
 
 /// `2026-11-21T09:30:00Z` (RFC 3339). Days to dates as in <https://howardhinnant.github.io/date_algorithms.html>,
 /// `civil_from_days`.
-fn timestamp(time: SystemTime) -> String {
+pub(super) fn timestamp(time: SystemTime) -> String {
     let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let shifted = days + 719_468;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
+use std::path::PathBuf;
 
 use clap::Args;
 use protocol::TaskId;
@@ -11,8 +12,13 @@ use super::list::table;
 use super::{timestamp, to_json};
 use crate::cli::exit::Exit;
 use crate::cli::write_out;
+use crate::job::Kinds;
 use crate::output::{counted, printable};
+use crate::report::{self, Letter, Report};
 use crate::store::{DeadLetter, RunInfo, Store};
+
+/// People are shown so many of the latest events; programs all.
+const EVENTS: usize = 50;
 
 /// The flags of `runs show`.
 #[derive(Debug, Clone, Args)]
@@ -28,11 +34,24 @@ pub(super) struct ShowArgs {
     /// As one JSON object
     #[arg(long)]
     json: bool,
+
+    /// As one HTML page, into this file; an earlier one is replaced
+    #[arg(long, value_name = "PATH", conflicts_with = "json")]
+    html: Option<PathBuf>,
 }
 
 /// Tells about one run.
-pub(super) fn show(args: &ShowArgs, store: &Store, out: &mut dyn Write) -> anyhow::Result<Exit> {
+pub(super) fn show(
+    args: &ShowArgs,
+    store: &Store,
+    kinds: Kinds,
+    out: &mut dyn Write,
+) -> anyhow::Result<Exit> {
     let run = store.find(&args.run)?;
+    if let Some(path) = &args.html {
+        report::write(&page(store, &run, kinds)?, path)?;
+        return Ok(Exit::Ok);
+    }
     let letters = store.dead_letters(&run, TaskId(0), args.failures)?;
     let summary = store.details(&run)?.summary.and_then(|text| serde_json::from_str(&text).ok());
     let text = if args.json {
@@ -46,6 +65,35 @@ pub(super) fn show(args: &ShowArgs, store: &Store, out: &mut dyn Write) -> anyho
     };
     write_out(out, &text)?;
     Ok(Exit::Ok)
+}
+
+/// What is stored of a run, as a report.
+fn page(store: &Store, run: &RunInfo, kinds: Kinds) -> anyhow::Result<Report> {
+    let details = store.details(run)?;
+    // A kind that this program does not know, or a summary of another version, is no reason to show nothing.
+    let kind = kinds.iter().find(|kind| kind.name() == run.kind);
+    let presenter = kind.and_then(|kind| kind.presenter(&details.setup).ok());
+    let input = |payload: &[u8]| {
+        let mut text = String::new();
+        presenter.as_ref()?.input(payload, &mut text).ok().map(|()| text)
+    };
+    let letters = store.dead_letters(run, TaskId(0), u32::try_from(report::FAILURES).unwrap_or(u32::MAX))?;
+    let letter = |letter: DeadLetter| Letter {
+        task: letter.task.0,
+        input: input(&letter.payload),
+        failure: letter.failure,
+    };
+    Ok(Report {
+        run_id: run.id.to_string(),
+        job: run.job.clone(),
+        kind: run.kind.clone(),
+        state: run.state.name().to_owned(),
+        begun: Some(timestamp(run.created)),
+        summary: details.summary.and_then(|text| serde_json::from_str(&text).ok()),
+        result: None,
+        failures: letters.into_iter().map(letter).collect(),
+        failed: run.failed,
+    })
 }
 
 fn whole(
@@ -87,7 +135,12 @@ fn push_workers(summary: Option<&Value>, text: &mut String) {
 }
 
 fn push_events(store: &Store, run: &RunInfo, text: &mut String) -> anyhow::Result<()> {
-    for event in store.events(run)? {
+    let events = store.events(run)?;
+    let more = events.len().saturating_sub(EVENTS);
+    if more > 0 {
+        let _ = writeln!(text, "  … {} before these", counted(more as u64, "event"));
+    }
+    for event in events.iter().skip(more) {
         let line = format!("{} {}", event.kind, event.detail);
         let _ = writeln!(text, "  {} {}", timestamp(event.at), printable(line.trim_end()));
     }

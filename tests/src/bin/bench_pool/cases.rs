@@ -26,6 +26,7 @@ pub(crate) fn run(name: &str, workers: u32, scale: f64) -> Result<Value, String>
         "mib-copied" => large(workers, many(200.0), MIB, true, Work::Look),
         "mib-in-place" => large(workers, many(200.0), MIB, false, Work::Look),
         "mib-fragile" => large(workers, many(20.0), MIB, true, Work::Fragile),
+        "16mib-copied" => large(workers, many(1000.0), 16 * MIB, true, Work::Look),
         "16mib-echo" => large(workers, many(200.0), 16 * MIB, true, Work::Echo),
         "256mib" => large(workers, many(4.0), 256 * MIB, true, Work::Look),
         "1ms" => shape(1e3, &|_, _| micros(1000)),

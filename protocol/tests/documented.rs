@@ -1,0 +1,120 @@
+//! The examples in docs/protocol.md are what the code reads and writes.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a panic in a test is how it fails")]
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use protocol::{
+    BatchEncoder, Bootstrap, Filled, FrameReader, FromWorker, Hello, Large, Limits, OutcomeResult, Start,
+    TaskId, ToWorker, Why,
+};
+
+/// Every line `name  hex` of the document's code blocks; `None` where the package stands alone.
+fn examples() -> Option<BTreeMap<String, Vec<u8>>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/protocol.md");
+    let text = std::fs::read_to_string(path).ok()?;
+    let mut examples = BTreeMap::new();
+    for line in text.split("```").skip(1).step_by(2).flat_map(str::lines) {
+        let mut words = line.split_whitespace();
+        let Some(name) = words.next().filter(|_| !line.starts_with(' ')) else { continue };
+        let byte = |word: &str| (word.len() == 2).then(|| u8::from_str_radix(word, 16).ok()).flatten();
+        let bytes: Vec<u8> = words.map_while(byte).collect();
+        if !bytes.is_empty() {
+            assert!(examples.insert(name.to_owned(), bytes).is_none(), "{name} stands there twice");
+        }
+    }
+    Some(examples)
+}
+
+fn example(name: &str) -> Option<Vec<u8>> {
+    let mut examples = examples()?;
+    Some(examples.remove(name).unwrap_or_else(|| panic!("no example of {name}")))
+}
+
+#[test]
+fn there_is_an_example_of_every_message() {
+    let Some(examples) = examples() else { return };
+    let names: Vec<_> = examples.keys().map(String::as_str).collect();
+    let all = "batch chunk frame goodbye hello large outcomes pill progress ready refused start welcome";
+    assert_eq!(names.join(" "), all);
+}
+
+#[test]
+fn the_greetings_are_as_written_down() {
+    let Some(bytes) = example("hello") else { return };
+    let hello = Hello { version: 1, build: "0.1.0", kinds: vec!["primes", "sleep"] };
+    assert_eq!(Hello::decode(&bytes), Ok(hello.clone()));
+    let mut encoded = Vec::new();
+    hello.encode(&mut encoded);
+    assert_eq!(encoded, bytes);
+    let mut welcome = [0; 64];
+    let mut stdin = UnixStream::from(Bootstrap::new().unwrap().child_stdin().unwrap());
+    let length = stdin.read(&mut welcome).unwrap();
+    assert_eq!(example("welcome").as_deref(), welcome.get(..length));
+}
+
+#[test]
+fn a_frame_is_as_written_down() {
+    let Some(bytes) = example("frame") else { return };
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    std::io::Write::write_all(&mut &theirs, &bytes).unwrap();
+    let mut reader = FrameReader::new();
+    assert_eq!(reader.fill(&ours).unwrap(), Filled::Bytes(bytes.len()));
+    assert_eq!(reader.next_frame().unwrap(), example("ready").as_deref());
+}
+
+#[test]
+fn messages_to_the_worker_are_as_written_down() {
+    let Some(bytes) = example("start") else { return };
+    let limits = Limits { memory: Some(1 << 30), cpu_seconds: Some(60), open_files: None, file_size: None };
+    let (kind, setup, worker) = ("primes", [1, 2].as_slice(), "worker-1");
+    let start = ToWorker::Start(Start { kind, setup, worker, number: 1, incarnation: 300, limits });
+    assert_eq!((ToWorker::decode(&bytes).as_ref(), start.encode().as_ref()), (Ok(&start), Ok(&bytes)));
+    assert_eq!(ToWorker::Pill.encode().ok(), example("pill"));
+    let large = Large { batch: 7, task: 300, attempt: 2, offset: 8192, length: 1 << 20 };
+    assert_eq!(ToWorker::Large(large).encode().ok(), example("large"));
+    let mut encoder = BatchEncoder::new();
+    encoder.begin(7);
+    for (id, attempt, payload) in [(300, 1, b"ab".as_slice()), (301, 2, b""), (299, 1, b"c")] {
+        assert!(encoder.push(TaskId(id), attempt, payload));
+    }
+    assert_eq!(Some(encoder.bytes()), example("batch").as_deref());
+}
+
+#[test]
+fn frames_from_the_worker_are_as_written_down() {
+    if examples().is_none() {
+        return;
+    }
+    let frames = [
+        ("ready", FromWorker::Ready),
+        ("refused", FromWorker::Refused { message: "no" }),
+        ("chunk", FromWorker::Chunk { task: TaskId(299), attempt: 1, bytes: &[0xff, 0] }),
+        ("goodbye", FromWorker::Goodbye { tasks: 5, busy_nanos: 1 << 40, why: Why::Pill }),
+        ("progress", FromWorker::Progress { task: TaskId(300), attempt: 1, done: 7, total: 1000 }),
+    ];
+    for (name, frame) in frames {
+        let mut bytes = Vec::new();
+        frame.encode(&mut bytes);
+        assert_eq!(Some(bytes), example(name), "{name}");
+    }
+    let bytes = example("outcomes").unwrap_or_default();
+    let Ok(FromWorker::Outcomes(outcomes)) = FromWorker::decode(&bytes) else { panic!("no outcomes") };
+    assert_eq!(outcomes.busy_nanos, 304_000);
+    let ends: Vec<_> = outcomes
+        .iter()
+        .map(Result::unwrap)
+        .map(|end| (end.task.0, end.attempt, end.micros, end.result))
+        .collect();
+    let expected = [
+        (300, 1, 300, OutcomeResult::Ok(b"ab")),
+        (301, 2, 1, OutcomeResult::Error("e")),
+        (302, 1, 1, OutcomeResult::Memory("m")),
+        (303, 1, 1, OutcomeResult::Panic("p")),
+        (299, 1, 1, OutcomeResult::Chunked(70_000)),
+    ];
+    assert_eq!(ends, expected);
+}
