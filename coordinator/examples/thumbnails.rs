@@ -8,7 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use coordinator::{Error, Pool, TaskError};
+use coordinator::{Pool, TaskError};
 
 /// A PNG of at most 128 × 128 pixels.
 fn thumbnail(path: PathBuf) -> Result<Vec<u8>, TaskError> {
@@ -39,15 +39,15 @@ fn answer(mut client: TcpStream, pool: &Pool<PathBuf, Vec<u8>>, folder: &str) ->
     client.write_all(&body)
 }
 
-fn main() -> Result<(), Error> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     coordinator::worker().function(thumbnail).serve();
 
     let folder: &str = std::env::args().nth(1).unwrap_or_else(|| "jobs/photos".into()).leak();
     let port = std::env::args().nth(2).unwrap_or_else(|| "8080".into());
     let limit = Duration::from_secs(10);
     let pool = Pool::builder().workers(2).timeout(limit).retries(0).memory(1 << 30).function(thumbnail)?;
-    let server = TcpListener::bind(format!("127.0.0.1:{port}")).expect("a free port");
-    println!("listening on {}", server.local_addr().expect("an address"));
+    let server = TcpListener::bind(format!("127.0.0.1:{port}"))?;
+    println!("listening on {}", server.local_addr()?);
     for client in server.incoming().flatten() {
         let pool = pool.clone();
         std::thread::spawn(move || answer(client, &pool, folder));

@@ -61,7 +61,6 @@ pub(crate) enum Behaviour {
     AbortUntil(u32),
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it also fails, one way or the other")]
 pub(crate) fn behave(behaviour: Behaviour, context: &Context<'_>) -> Result<u64, TaskError> {
     match behaviour {
         Behaviour::Ok => {}
