@@ -20,10 +20,11 @@ fn main() -> Result<(), Error> {
     let pool = Pool::builder().workers(1).retries(1).function(divide)?;
     let events = pool.events();
     let watcher = std::thread::spawn(move || events.for_each(show));
-    let sum: u32 = pool.map([1_u32, 2, 0, 3]).filter_map(Result::ok).sum();
+    let sum: u32 = pool.map([1_u32, 2, 0, 3]).flatten().sum();
     println!("the sum is {sum}");
     pool.close();
     pool.join()?;
+    // Events end with their pool.
     let _ = watcher.join();
 
     let stats = pool.stats();
