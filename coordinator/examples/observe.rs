@@ -20,7 +20,7 @@ fn main() -> Result<(), Error> {
     let pool = Pool::builder().workers(1).retries(1).function(divide)?;
     let events = pool.events();
     let watcher = std::thread::spawn(move || events.for_each(show));
-    let sum: u32 = pool.map([1_u32, 2, 0, 3]).flatten().sum();
+    let sum: u32 = pool.map([1_u32, 2, 0, 3]).filter_map(Result::ok).sum();
     println!("the sum is {sum}");
     pool.close();
     pool.join()?;
