@@ -23,6 +23,8 @@ import cv2
 import numpy
 import polars
 
+from bench_programs import machine
+
 COORDINATOR = Path("target/release/coordinator").resolve()
 DATA = Path("target/bench-data").resolve()
 PEERS = Path("scripts/peers").resolve()
@@ -47,10 +49,9 @@ def main():
 
 
 def versions():
-    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if "model name" in line), "?")
     sieve = subprocess.run(["primesieve", "--version"], capture_output=True, text=True).stdout.split("\n")[0] \
         if shutil.which("primesieve") else "no primesieve"
-    return (f"{os.cpu_count()} × {model}; Python {platform.python_version()}, NumPy {numpy.__version__}, "
+    return (f"{machine()}; Python {platform.python_version()}, NumPy {numpy.__version__}, "
             f"Polars {polars.__version__}, OpenCV {cv2.__version__}, {sieve}")
 
 

@@ -5,16 +5,12 @@
 # target/bench-data (4 GB with the defaults).
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/bench_install.sh
 
-if ! command -v primesieve >/dev/null; then
-    { [ "$(id -u)" = 0 ] && apt-get install --yes --quiet primesieve >/dev/null; } ||
-        echo "SKIPPED: counting primes: primesieve is not installed (apt-get install primesieve)" >&2
-fi
-
-venv=target/bench-venv
-[ -x "$venv/bin/python" ] || python3 -m venv "$venv"
-"$venv/bin/python" -c 'import cv2, numpy, polars' 2>/dev/null ||
-    "$venv/bin/python" -m pip install --quiet 'numpy>=2,<3' 'polars>=1,<2' 'opencv-python-headless>=4,<6'
+debian primesieve primesieve
+python_module numpy 'numpy>=2,<3'
+python_module polars 'polars>=1,<2'
+python_module cv2 'opencv-python-headless>=4,<6'
 
 cargo build --release --workspace --bins
 exec "$venv/bin/python" scripts/bench_jobs.py "$@"

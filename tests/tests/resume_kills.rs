@@ -53,11 +53,11 @@ impl Marked {
         executed
     }
 
-    /// How a run stands; `None` where it is not stored.
-    fn state(&self, id: &str) -> Option<String> {
+    /// How a run stands, and how many of its tasks are committed; `None` where it is not stored.
+    fn state(&self, id: &str) -> Option<(String, u64)> {
         let show = self.place.start(&["runs", "show", id, "--json"]).finish();
         let run = (show.code() == 0).then(|| show.json_lines().remove(0))?;
-        run["state"].as_str().map(str::to_owned)
+        Some((run["state"].as_str()?.to_owned(), run["tasks"]["ok"].as_u64()?))
     }
 
     /// The tasks of a run whose outcomes are committed.
@@ -68,14 +68,18 @@ impl Marked {
         export.stdout.lines().map(task).collect()
     }
 
-    /// Starts the command and kills it once its results have a certain length; true where it was done before.
+    /// Starts the command and kills it once its results, not those that it finds, have a certain length, or where
+    /// that is 0 before it has any; true where it was done before.
     fn killed(&self, arguments: &[&str], until: u64) -> bool {
-        let mut started = self.place.start(arguments);
         let partial = self.place.path().join("out.jsonl.partial");
+        let look = || fs::metadata(&partial).map(|found| (found.len(), found.modified().unwrap())).ok();
+        let before = look();
+        let mut started = self.place.start(arguments);
         let mut ended = false;
         wait_until("some results", || {
             ended = started.child.try_wait().unwrap().is_some();
-            ended || fs::metadata(&partial).is_ok_and(|metadata| metadata.len() >= until)
+            let now = look();
+            ended || until == 0 || now != before && now.is_some_and(|(length, _)| length >= until)
         });
         if !ended {
             started.signal(Signal::SIGKILL);
@@ -99,7 +103,10 @@ impl Marked {
         let mut finished = false;
         while !finished {
             if survived < kills {
-                finished = self.killed(&arguments, random.number() % self.expected.len() as u64);
+                // One in eight dies before it has got anything done.
+                let until = random.number() % self.expected.len() as u64;
+                let until = if random.below(8) == 0 { 0 } else { until };
+                finished = self.killed(&arguments, until);
                 survived += u64::from(!finished);
             } else {
                 self.place.run(&arguments).expect_code(0);
@@ -113,10 +120,13 @@ impl Marked {
                 );
             }
             let state = self.state(id);
-            finished |= state.as_deref() == Some("finished");
-            if !finished && state.is_some() {
+            finished |= state.as_ref().is_some_and(|(state, _)| state == "finished");
+            if let Some((_, count)) = state.filter(|_| !finished) {
                 arguments = vec!["resume", id];
-                committed = self.committed(id);
+                if count != committed.len() as u64 {
+                    committed = self.committed(id);
+                    assert_eq!(committed.len() as u64, count, "the store and its count differ");
+                }
             }
             before = now;
         }

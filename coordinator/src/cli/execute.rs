@@ -6,10 +6,10 @@ use std::path::Path;
 
 use nix::sys::signal::Signal;
 
-use super::exit::Exit;
+use super::exit::{Exit, UsageError};
 use super::line::{NOT_AGAIN, again_command};
 use super::logging::Verbosity;
-use super::request::{ReportSettings, RunRequest};
+use super::request::{ReportSettings, RunRequest, same_place};
 use super::runs::timestamp;
 use super::stored::unless_default;
 use crate::output::{Format, OutputError, count};
@@ -33,6 +33,7 @@ pub fn execute(request: RunRequest) -> anyhow::Result<Exit> {
 
 /// As [`execute`], for a run that is kept somewhere.
 pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Exit> {
+    refuse_the_store(&request, &keep)?;
     let signals = Signals::block()?;
     protocol::sweep_stale_directories();
     let _directory = protocol::private_directory()?;
@@ -41,12 +42,7 @@ pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Ex
     signals.forward(control.clone())?;
     let RunRequest { job, presenter, pool, results, report, progress, trace, html, verbosity, .. } = request;
     let on_screen = results.screen.is_some_and(|screen| screen.format == Format::Text);
-    let stored = match &keep {
-        Keep::Nowhere(_) => None,
-        Keep::New(store, _) | Keep::Incremental(store, ..) | Keep::Again(store, _) => {
-            Some(unless_default(store))
-        }
-    };
+    let stored = keep.store().map(unless_default);
     let reads_stdin = job.reads_stdin;
     let progress = Progress::start(ProgressSettings {
         mode: progress,
@@ -79,6 +75,19 @@ pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Ex
     // A trace that is missing is told last, and does not hide how the run went.
     tell_trace(traced?, verbosity);
     Ok(exit)
+}
+
+/// What replaces a file must not replace the one that the run itself is kept in.
+fn refuse_the_store(request: &RunRequest, keep: &Keep) -> Result<(), UsageError> {
+    let Some(store) = keep.store() else { return Ok(()) };
+    let results = request.results.file.as_ref().map(|file| file.path.as_path());
+    let others = [&request.report.json, &request.trace, &request.html].map(Option::as_deref);
+    for path in others.into_iter().chain([results]).flatten() {
+        if same_place(path, store.path()) {
+            return Err(UsageError(format!("{}: that is the store", path.display())));
+        }
+    }
+    Ok(())
 }
 
 /// What the run's report tells.

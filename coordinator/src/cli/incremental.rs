@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use jobs::ItemsFrom;
+
 use super::execute;
 use super::exit::{Exit, UsageError};
 use super::line::CommandLine;
@@ -123,12 +125,14 @@ fn prepare(
     let tasks = match payloads {
         Some(payloads) => Comparison::Each { inputs, payloads },
         None => {
+            let here = line.directory();
+            let is = items(args, line);
             earlier.retain(|(_, was)| {
-                let there = CommandLine::from_json(&was.options).map(|line| line.directory());
+                let Ok(line) = CommandLine::from_json(&was.options) else { return false };
                 was.overrides == new.overrides
-                    && there.is_ok_and(|there| {
-                        was.fingerprint.is_same_in(&there, &new.fingerprint, &line.directory())
-                    })
+                    && is.is_some()
+                    && line.run_args().is_ok_and(|args| items(&args, &line) == is)
+                    && was.fingerprint.is_same_in(&line.directory(), &new.fingerprint, &here)
             });
             Comparison::Places { total: new.total }
         }
@@ -145,6 +149,16 @@ fn prepare(
     });
     let outputs = job.kind.outputs(&job.plan.setup)?;
     Ok((new, Carry { earlier: earlier.collect(), tasks, outputs, tell }))
+}
+
+/// Which file the items come from, if not from the job file; `None` where they can't be compared, since they
+/// come from the standard input.
+fn items(args: &RunArgs, line: &CommandLine) -> Option<Option<PathBuf>> {
+    match args.job.source().plan.items {
+        None => Some(None),
+        Some(ItemsFrom::File(path)) => Some(Some(line.directory().join(path))),
+        Some(ItemsFrom::Stdin) => None,
+    }
 }
 
 /// `skipped 98 of 100: unchanged since run 1hkz3q; to run: 1 new, 1 changed`.

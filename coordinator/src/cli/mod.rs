@@ -16,6 +16,7 @@ mod request;
 mod resume;
 mod run;
 mod runs;
+mod scale;
 mod shown;
 mod stored;
 #[cfg(test)]
@@ -79,6 +80,9 @@ enum Command {
     /// List the kinds of work, or tell about one
     #[command(after_help = kinds::EXAMPLES)]
     Kinds(kinds::KindsArgs),
+    /// Run a job on several numbers of workers, and say how it scales
+    #[command(after_help = format!("{}\n\n{}", scale::EXAMPLES, exit::HELP))]
+    Scale(Box<scale::ScaleArgs>),
     /// Print a script that lets a shell complete this command
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::CompletionsArgs),
@@ -148,6 +152,7 @@ fn dispatch(cli: Cli, kinds: Kinds, out: &mut dyn Write) -> anyhow::Result<Exit>
         Command::Runs(args) => runs::runs(&args, verbosity, kinds, out),
         Command::Check(args) => check::check(args, verbosity, kinds, out),
         Command::Kinds(args) => kinds::kinds(&args, kinds, out),
+        Command::Scale(args) => scale::scale(&args, verbosity, kinds, out),
         Command::Completions(args) => completions::completions(&args, out),
         Command::Man(args) => man::man(&args, out),
     }

@@ -179,7 +179,7 @@ fn check_side_files(
 }
 
 /// True where both paths name one file, be it there or not.
-fn same_place(one: &Path, other: &Path) -> bool {
+pub(super) fn same_place(one: &Path, other: &Path) -> bool {
     let absolute = |path: &Path| fs::canonicalize(path).or_else(|_| std::path::absolute(path));
     matches!((absolute(one), absolute(other)), (Ok(one), Ok(other)) if one == other)
 }

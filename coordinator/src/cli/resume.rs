@@ -15,9 +15,10 @@ use super::run::RunArgs;
 use super::shown::ShowArgs;
 use super::stored::{self, StoreArgs};
 use super::{execute, incremental};
-use crate::job::{self, Kinds};
+use crate::job::{self, Job, Kinds};
+use crate::run::incremental::plan_all;
 use crate::run::{Keep, now, was_completing};
-use crate::store::{Change, Purpose, RunDetails, RunInfo, RunState, Store};
+use crate::store::{Change, InputFile, PayloadHash, Purpose, RunDetails, RunInfo, RunState, Store};
 
 pub(super) const RESUME_EXAMPLES: &str = "\
 Examples:
@@ -141,8 +142,8 @@ fn go_on(
     let mut source = began.job.source();
     // What there is of the run's outputs is its own.
     source.plan.force = true;
-    let job = job::load_text(&source, details.fingerprint.job_text.clone(), kinds)?;
-    let is = stored::fingerprint(&job_text_now(&source.path, &details)?, &job.plan)?;
+    let mut job = job::load_text(&source, details.fingerprint.job_text.clone(), kinds)?;
+    let is = stored::fingerprint(&job_text_now(&source.path, &details, args.changed)?, &job.plan)?;
     let changes = details.fingerprint.changes(&is);
     match args.changed {
         Some(Changed::Rerun) if !changes.is_empty() => {
@@ -151,7 +152,10 @@ fn go_on(
         None if !changes.is_empty() => return Err(refusal(info, &changes).into()),
         _ => {}
     }
-    if !job.kind.same_work(&details.setup, &job.plan.setup) {
+    let files_changed = changes.iter().any(|change| !matches!(change, Change::Job { .. }));
+    if !job.kind.same_work(&details.setup, &job.plan.setup)
+        || files_changed && !has_same_tasks(&details, &mut job)?
+    {
         let message = format!(
             "run {}: what is stored of it does not fit the inputs as they are now; begin anew with \
              --changed rerun, or with `run`",
@@ -168,9 +172,27 @@ fn go_on(
     execute::execute_kept(request, Keep::Again(store, Box::new(claimed)))
 }
 
-/// The job file as it is now. What is no file (a pipe, say) can't be read a second time.
-fn job_text_now(path: &Path, details: &RunDetails) -> anyhow::Result<String> {
-    if path.exists() && !path.is_file() {
+/// True where every task that the run noted is still the same task, though files have changed. That can be said
+/// only of kinds whose tasks are the files: what is in a file may make other tasks.
+fn has_same_tasks(details: &RunDetails, job: &mut Job) -> anyhow::Result<bool> {
+    if !job.kind.reads_one_input_each() {
+        return Ok(false);
+    }
+    let payloads = plan_all(&mut job.plan)?;
+    let is_same = |input: &InputFile| {
+        input.reader.is_some_and(|reader| {
+            let payload = usize::try_from(reader.task.0).ok().and_then(|index| payloads.get(index));
+            payload.is_some_and(|payload| PayloadHash::of(payload) == reader.payload)
+        })
+    };
+    Ok(details.fingerprint.inputs.iter().all(is_same))
+}
+
+/// The job file as it is now. What is no file (a pipe, say) can't be read a second time, and one that has gone
+/// is not needed by who keeps to what is stored of it.
+fn job_text_now(path: &Path, details: &RunDetails, changed: Option<Changed>) -> anyhow::Result<String> {
+    let gone = !path.exists() && changed == Some(Changed::Keep);
+    if gone || path.exists() && !path.is_file() {
         return Ok(details.fingerprint.job_text.clone());
     }
     Ok(job::read(path)?)

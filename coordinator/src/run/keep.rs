@@ -34,6 +34,14 @@ pub(super) struct Kept {
 }
 
 impl Keep {
+    /// The store that the run is kept in.
+    pub fn store(&self) -> Option<&Store> {
+        match self {
+            Self::Nowhere(_) => None,
+            Self::New(store, _) | Self::Incremental(store, ..) | Self::Again(store, _) => Some(store),
+        }
+    }
+
     /// Makes or takes over the run, and starts to record it; `outputs` names the files that its tasks write.
     ///
     /// # Errors

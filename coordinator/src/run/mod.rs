@@ -1,5 +1,6 @@
 //! One run of a job: plans, runs, gathers, sums up.
 
+mod deaths;
 mod gather;
 pub mod incremental;
 mod keep;
@@ -13,6 +14,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use protocol::{MAX_SETUP, monotonic_nanos};
 
+use self::deaths::Deaths;
 use self::gather::{Effort, Gather};
 use self::keep::Kept;
 pub use self::keep::{Keep, now, unstored_id, was_completing};
@@ -94,6 +96,7 @@ pub fn run(
     let mut sink = Gather::open(&results, kind.presenter(&plan.setup)?, plan.combine)?;
     // The outputs first: a run that could not begin is not worth a row.
     let Kept { id, recorder, earlier, done, trouble } = keep.begin(kind.outputs(&plan.setup)?)?;
+    let mut observer = Deaths::new(recorder.as_ref().and_then(Recorder::notes), observer);
     sink.record(recorder);
     sink.keep_letters(letters);
     options.workers = enough_workers(&options, plan.total.map(|total| total.saturating_sub(done)));
@@ -101,7 +104,7 @@ pub fn run(
     let mut source = Planner::spawn(plan.tasks, earlier, control.waker())?;
     let mut sink = Writer::spawn(sink, control.waker())?;
     let chronicle = Chronicle::default();
-    let mut observers = Both(observer, chronicle.clone());
+    let mut observers = Both(&mut observer, chronicle.clone());
     let pool = crate::pool::run(&options, &work, controlled, &mut source, &mut sink, &mut observers)?;
     let (gather, written) = sink.finish()?;
     let written = written.and_then(|()| trouble.take().map_or(Ok(()), |trouble| Err(trouble.into())));

@@ -13,7 +13,7 @@ use protocol::TaskId;
 
 use crate::outcome::OutcomeBatch;
 use crate::store::{
-    ClaimedRun, Event, Hooks, Refused, RunEnd, Seen, Store, StoreError, TaskSet, Writer, WriterOptions,
+    ClaimedRun, Event, Hooks, Notes, Refused, RunEnd, Seen, Store, StoreError, TaskSet, Writer, WriterOptions,
 };
 use crate::summary::Summary;
 
@@ -60,6 +60,11 @@ impl Recorder {
         };
         let writer = Writer::start(store, run, options, hooks)?;
         Ok(Self { writer: Some(writer), moved, done, outputs, sent: 0, clock })
+    }
+
+    /// Where events of the run are noted.
+    pub(super) fn notes(&self) -> Option<Notes> {
+        self.writer.as_ref().map(Writer::notes)
     }
 
     /// Hands over a batch, and waits while the store is behind. What an earlier session has stored is left out.

@@ -49,8 +49,9 @@ impl Store {
     /// Claims a run, to go on with it from `now` on.
     ///
     /// # Errors
-    /// [`StoreError::Alive`] where someone is at work on it; [`StoreError::NoSuchRun`] where it was pruned
-    /// in the meantime; or the store can't be read or written.
+    /// [`StoreError::Alive`] where someone is at work on it; [`StoreError::Finished`] where it is to be resumed
+    /// and nothing is left to do; [`StoreError::NoSuchRun`] where it was pruned in the meantime; or the store
+    /// can't be read or written.
     pub fn claim(
         &mut self,
         run: &RunInfo,
@@ -65,10 +66,14 @@ impl Store {
         let token = random(&path)?;
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).at(&path)?;
+        let retry = purpose == Purpose::Retry;
+        // Whoever had the run in the meantime may have brought it to its end.
+        if !retry && has_finished(&transaction, run.key).at(&path)? {
+            return Err(StoreError::Finished { run: run.id.to_string() });
+        }
         if own(&transaction, run.key, token, now).at(&path)? == 0 {
             return Err(StoreError::NoSuchRun { name: run.id.to_string() });
         }
-        let retry = purpose == Purpose::Retry;
         insert_event(&transaction, run.key, now, if retry { "retried" } else { "resumed" }, "").at(&path)?;
         transaction.commit().at(&path)?;
         let mut done = self.done(run)?;
@@ -171,6 +176,11 @@ fn replace(
     transaction.execute(sql, params![key, by.as_str()]).at(path)?;
     insert_event(transaction, key, now, "replaced", &format!("by {by}")).at(path)?;
     Ok(Some(lock))
+}
+
+fn has_finished(transaction: &Transaction<'_>, key: i64) -> rusqlite::Result<bool> {
+    let sql = "SELECT count(*) FROM runs WHERE key = ?1 AND state = 'finished'";
+    transaction.query_row(sql, [key], |row| row.get(0)).map(|finished: i64| finished > 0)
 }
 
 /// Writes this process into the run's row; 0 where there is no such run.

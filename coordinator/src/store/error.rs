@@ -111,6 +111,18 @@ pub enum StoreError {
         /// What SQLite or the system said.
         detail: String,
     },
+    /// The file system knows no locks, as some network file systems don't.
+    #[error(
+        "{}: this file system gives no locks ({source}), so that two could work on one run: put the store on a \
+         local one with --store PATH",
+        .path.display()
+    )]
+    NoLocks {
+        /// The file to be locked.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Anything else that SQLite refused.
     #[error("{}: {source}", .path.display())]
     Sqlite {
@@ -126,6 +138,12 @@ pub enum StoreError {
         run: String,
         /// Who has it, where that is known.
         pid: Option<u32>,
+    },
+    /// The run was to be resumed, and has been brought to its end.
+    #[error("run {run} has finished: there is nothing left to do")]
+    Finished {
+        /// The run.
+        run: String,
     },
     /// Another process took the run over: what was not yet committed is its business now.
     #[error("run {run} was taken over by another process; nothing more is stored by this one")]
@@ -177,6 +195,7 @@ impl StoreError {
                 | Self::NotADatabase { .. }
                 | Self::Foreign { .. }
                 | Self::Alive { .. }
+                | Self::Finished { .. }
                 | Self::NoSuchRun { .. }
                 | Self::Ambiguous { .. }
                 | Self::Exists { .. }
@@ -191,6 +210,17 @@ impl StoreError {
             Self::TooManyFiles { path, source }
         } else {
             Self::Unwritable { path, source }
+        }
+    }
+
+    /// A lock on the file at `path` that could not be asked for.
+    pub(super) fn lock(path: &Path, error: Errno) -> Self {
+        let (path, source) = (path.to_owned(), io::Error::from(error));
+        match error {
+            Errno::ENOLCK | Errno::ENOSYS | Errno::EOPNOTSUPP | Errno::EINVAL => {
+                Self::NoLocks { path, source }
+            }
+            _ => Self::Io { path, detail: source.to_string() },
         }
     }
 
@@ -248,5 +278,20 @@ pub(super) trait At<T> {
 impl<T> At<T> for Result<T, rusqlite::Error> {
     fn at(self, path: &Path) -> Result<T, StoreError> {
         self.map_err(|error| StoreError::sqlite(path, error))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_system_without_locks_is_told_from_one_that_fails() {
+        let path = Path::new("/net/runs.db-locks");
+        for error in [Errno::ENOLCK, Errno::EOPNOTSUPP] {
+            let told = StoreError::lock(path, error).to_string();
+            assert!(told.contains("gives no locks") && told.contains("--store PATH"), "{told}");
+        }
+        assert!(matches!(StoreError::lock(path, Errno::EIO), StoreError::Io { .. }));
     }
 }

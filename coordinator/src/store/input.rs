@@ -23,7 +23,7 @@ pub struct InputFile {
     /// When its content was last changed, in nanoseconds since 1970.
     pub modified_ns: i64,
     /// When anything about it was last changed, in nanoseconds since 1970: nobody can set this time. Runs of
-    /// the first schema have none.
+    /// the first schema have none, nor have pipes.
     pub changed_ns: Option<i64>,
     /// SHA-256 of its content, where it has at most [`HASHED_BYTES`].
     pub sha256: Option<[u8; 32]>,
@@ -78,7 +78,8 @@ impl InputFile {
             name: path_text(path),
             size: metadata.len(),
             modified_ns,
-            changed_ns: Some(changed_ns),
+            // What a pipe delivers is other each time.
+            changed_ns: metadata.is_file().then_some(changed_ns),
             sha256: None,
             reader: None,
         };

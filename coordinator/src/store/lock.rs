@@ -34,7 +34,7 @@ impl RunLock {
         match fcntl(&file, FcntlArg::F_OFD_SETLK(&byte(key))) {
             Ok(_) => Ok(Some(Self { _file: file })),
             Err(Errno::EAGAIN | Errno::EACCES) => Ok(None),
-            Err(error) => Err(StoreError::Io { path, detail: io::Error::from(error).to_string() }),
+            Err(error) => Err(StoreError::lock(&path, error)),
         }
     }
 
@@ -49,7 +49,7 @@ impl RunLock {
         let mut found = byte(key);
         match fcntl(&file, FcntlArg::F_OFD_GETLK(&mut found)) {
             Ok(_) => Ok(i32::from(found.l_type) != libc::F_UNLCK),
-            Err(error) => Err(StoreError::Io { path, detail: io::Error::from(error).to_string() }),
+            Err(error) => Err(StoreError::lock(&path, error)),
         }
     }
 }

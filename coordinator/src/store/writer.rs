@@ -163,12 +163,12 @@ impl Writer {
 
     /// Notes an event; it is stored with the next commit. Returns false where too many wait already.
     pub fn note(&self, event: Event) -> bool {
-        let mut events = self.shared.events.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = events.len() < MOST_EVENTS;
-        if room {
-            events.push(event);
-        }
-        room
+        self.notes().note(event)
+    }
+
+    /// Somewhere to note events while the writer is at work elsewhere.
+    pub fn notes(&self) -> Notes {
+        Notes(Arc::clone(&self.shared))
     }
 
     /// Says how the files look that tasks have written. To be called before their outcomes are sent, with which
@@ -207,6 +207,22 @@ impl Writer {
             Some(Err(panic)) => panic::resume_unwind(panic),
             None => Ok(()),
         }
+    }
+}
+
+/// Where events of a run are noted. What is noted after the run's last commit is not stored.
+#[derive(Debug, Clone)]
+pub struct Notes(Arc<Shared>);
+
+impl Notes {
+    /// Notes an event; it is stored with the next commit. Returns false where too many wait already.
+    pub fn note(&self, event: Event) -> bool {
+        let mut events = self.0.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = events.len() < MOST_EVENTS;
+        if room {
+            events.push(event);
+        }
+        room
     }
 }
 

@@ -96,6 +96,8 @@ pub(super) fn export(
             to_lines(args, store, &run, settings(args, format, output, verbosity), presenter, replay)?
         }
     }
+    // A run that was pruned meanwhile may have lost outcomes before they were read.
+    store.find(run.id.as_str())?;
     Ok(Exit::Ok)
 }
 

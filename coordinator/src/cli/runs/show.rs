@@ -17,6 +17,9 @@ use crate::output::{counted, printable};
 use crate::report::{self, Letter, Report};
 use crate::store::{DeadLetter, RunInfo, Store};
 
+/// People are shown so many of the latest events; programs all.
+const EVENTS: usize = 50;
+
 /// The flags of `runs show`.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ShowArgs {
@@ -132,7 +135,12 @@ fn push_workers(summary: Option<&Value>, text: &mut String) {
 }
 
 fn push_events(store: &Store, run: &RunInfo, text: &mut String) -> anyhow::Result<()> {
-    for event in store.events(run)? {
+    let events = store.events(run)?;
+    let more = events.len().saturating_sub(EVENTS);
+    if more > 0 {
+        let _ = writeln!(text, "  … {} before these", counted(more as u64, "event"));
+    }
+    for event in events.iter().skip(more) {
         let line = format!("{} {}", event.kind, event.detail);
         let _ = writeln!(text, "  {} {}", timestamp(event.at), printable(line.trim_end()));
     }

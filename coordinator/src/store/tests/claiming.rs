@@ -105,6 +105,18 @@ fn an_id_that_is_taken_is_refused() {
 }
 
 #[test]
+fn a_run_that_another_has_finished_in_the_meantime_is_not_resumed() {
+    let place = Place::new();
+    let mut store = place.open();
+    let seen_before = stored(&mut store, [good([1])], RunEnd::Interrupted);
+    resumed(&mut store, &seen_before, Purpose::Resume, vec![good([2])]);
+    let late = store.claim(&seen_before, Purpose::Resume, noon()).map(drop);
+    assert!(matches!(late, Err(StoreError::Finished { .. })), "{late:?}");
+    assert_eq!(store.find(seen_before.id.as_str()).unwrap().state, RunState::Finished);
+    assert!(store.claim(&seen_before, Purpose::Retry, noon()).is_ok());
+}
+
+#[test]
 fn a_run_whose_place_another_takes_is_passed_over_until_it_is_named() {
     let place = Place::new();
     let mut store = place.open();

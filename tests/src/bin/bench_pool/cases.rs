@@ -4,12 +4,12 @@ use std::cell::RefCell;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use coordinator::pool::{Control, Controlled, Limits, PoolOptions, Sink, Source, run as run_pool};
+use coordinator::pool::{BatchSize, Control, Controlled, Limits, PoolOptions, Sink, Source, run as run_pool};
 use protocol::{Arena, monotonic_nanos};
 use serde_json::{Value, json};
 
 use super::ends::{Answers, Asks, Large, Made, Sum, Trips};
-use super::handlers::{Work, spin};
+use super::handlers::{Work, nanos};
 
 const MIB: usize = 1 << 20;
 
@@ -22,9 +22,11 @@ pub(crate) fn run(name: &str, workers: u32, scale: f64) -> Result<Value, String>
         "tiny" => tiny(workers, many(2e7)),
         "trips" => trips(many(2e4)),
         "start" => tiny(workers, u64::from(workers)),
+        "hold" => hold(workers, Duration::from_secs(1)),
         "mib-copied" => large(workers, many(200.0), MIB, true, Work::Look),
         "mib-in-place" => large(workers, many(200.0), MIB, false, Work::Look),
         "mib-fragile" => large(workers, many(20.0), MIB, true, Work::Fragile),
+        "16mib-copied" => large(workers, many(1000.0), 16 * MIB, true, Work::Look),
         "16mib-echo" => large(workers, many(200.0), 16 * MIB, true, Work::Echo),
         "256mib" => large(workers, many(4.0), 256 * MIB, true, Work::Look),
         "1ms" => shape(1e3, &|_, _| micros(1000)),
@@ -54,13 +56,21 @@ fn tiny(workers: u32, count: u64) -> Result<Value, String> {
     Ok(json!({"tasks": count, "seconds": seconds, "per_second": count as f64 / seconds}))
 }
 
+/// A task a worker that waits, so that somebody can look at the processes meanwhile.
+fn hold(workers: u32, length: Duration) -> Result<Value, String> {
+    let count = u64::from(workers);
+    let mut source = Made { make: |_| nanos(length), next: 0, count };
+    let (seconds, _) = timed(workers, Work::Wait, &mut source, count)?;
+    Ok(json!({"tasks": count, "seconds": seconds}))
+}
+
 /// Tasks of known lengths: how much of the workers' time they fill.
 fn shaped(workers: u32, count: u64, length: &dyn Fn(u64, u64) -> Duration) -> Result<Value, String> {
     let lengths = || (0..count).map(|task| length(task, count));
     let all: Duration = lengths().sum();
     let longest = lengths().max().unwrap_or_default();
     let ideal = longest.max(all / workers).as_secs_f64();
-    let mut source = Made { make: |task| spin(length(task, count)), next: 0, count };
+    let mut source = Made { make: |task| nanos(length(task, count)), next: 0, count };
     let (seconds, _) = timed(workers, Work::Spin, &mut source, count)?;
     Ok(json!({"tasks": count, "seconds": seconds, "ideal_seconds": ideal, "of_ideal": ideal / seconds}))
 }
@@ -120,6 +130,12 @@ fn memory_limit() -> Option<u64> {
     std::env::var("BENCH_MEMORY").ok()?.parse().ok()
 }
 
+/// `BENCH_BATCH`: this many tasks to a message, always; absent: as the pool sees fit.
+fn batch_size() -> Result<BatchSize, String> {
+    let Ok(text) = std::env::var("BENCH_BATCH") else { return Ok(BatchSize::Auto) };
+    text.parse().map(BatchSize::Fixed).map_err(|error| format!("BENCH_BATCH={text}: {error}"))
+}
+
 /// Runs a pool from its start to its end; returns the seconds that took.
 fn pool(
     workers: u32,
@@ -130,6 +146,7 @@ fn pool(
 ) -> Result<f64, String> {
     let options = PoolOptions {
         workers: NonZeroU32::new(workers).ok_or("no workers")?,
+        batch: batch_size()?,
         payloads_in_outcomes: false,
         limits: Limits { memory: memory_limit(), ..Limits::default() },
         ..PoolOptions::default()

@@ -17,6 +17,8 @@ pub(crate) enum Work {
     Echo,
     /// Dies of the first attempt, and looks at the payload in the next.
     Fragile,
+    /// Sleeps for as many nanoseconds as the payload says.
+    Wait,
 }
 
 impl Work {
@@ -32,6 +34,7 @@ pub(crate) fn make(setup: &[u8]) -> Result<Box<dyn Handler>, TaskError> {
         [2] => Ok(Box::new(Look)),
         [3] => Ok(Box::new(Echo)),
         [4] => Ok(Box::new(Fragile)),
+        [5] => Ok(Box::new(Wait)),
         _ => Err(TaskError::new("this is not a benchmark's setup")),
     }
 }
@@ -57,6 +60,15 @@ impl Handler for Spin {
         while monotonic_nanos() < until {
             std::hint::spin_loop();
         }
+        Ok(())
+    }
+}
+
+struct Wait;
+
+impl Handler for Wait {
+    fn run(&mut self, task: &Task<'_>, _: &mut Vec<u8>) -> Result<(), TaskError> {
+        std::thread::sleep(Duration::from_nanos(number(task.payload)?));
         Ok(())
     }
 }
@@ -91,7 +103,7 @@ impl Handler for Fragile {
     }
 }
 
-/// A length of time as a payload for [`Work::Spin`].
-pub(crate) fn spin(length: Duration) -> [u8; 8] {
+/// A length of time as a payload for [`Work::Spin`] and [`Work::Wait`].
+pub(crate) fn nanos(length: Duration) -> [u8; 8] {
     u64::try_from(length.as_nanos()).unwrap_or(u64::MAX).to_le_bytes()
 }

@@ -1,5 +1,6 @@
 //! Times the pool as a library, and is its own worker: `bench_pool CASE [WORKERS] [SCALE]` prints one line of
-//! JSON. `scripts/bench.sh` runs it beside its peers.
+//! JSON. `BENCH_BATCH` fixes the number of tasks to a message, `BENCH_MEMORY` limits the workers (bytes).
+//! `scripts/bench.sh` runs it beside its peers.
 
 #![allow(clippy::print_stdout, reason = "what it measured is its output")]
 

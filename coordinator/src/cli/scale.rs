@@ -1,0 +1,223 @@
+//! `coordinator scale JOB`: the job's time on each number of workers, and what follows from it.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::exit::{Exit, UsageError};
+use super::flags::JobArgs;
+use super::logging::Verbosity;
+use super::write_out;
+use crate::job::units::ValueError;
+use crate::job::{self, Kinds};
+use crate::output::{AtomicFile, Existing, ResultSettings, check_target};
+use crate::pool::{Control, Controlled, End};
+use crate::run::{self, Keep, Run};
+use crate::scale::{Measurement, Scaling, analyse, order, parse_counts, svg, text};
+use crate::signals::Signals;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  coordinator scale jobs/pi.toml                       on one worker up to one for each usable CPU
+  coordinator scale jobs/pi.toml --workers 1..4 --repeat 5
+  coordinator scale jobs/pi.toml --workers 1,2,4,8 --svg speedup.svg --csv times.csv
+  coordinator scale jobs/pi.toml --json                for programs";
+
+/// The flags of `scale`.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ScaleArgs {
+    #[command(flatten)]
+    job: JobArgs,
+
+    /// On how many workers: a range, both ends included, or a list
+    #[arg(short, long, value_name = "A..B|N,…", value_parser = worker_counts, default_value = "1..auto")]
+    workers: Counts,
+
+    /// How often on each
+    #[arg(long, value_name = "K", default_value = "3", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    repeat: u32,
+
+    /// Draw the speedup curve beside the ideal line and the law to this file; an earlier one is replaced
+    #[arg(long, value_name = "PATH")]
+    svg: Option<PathBuf>,
+
+    /// Write every time to this file as CSV; an earlier one is replaced
+    #[arg(long, value_name = "PATH")]
+    csv: Option<PathBuf>,
+
+    /// Print what was found as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Numbers of workers, ascending.
+#[derive(Debug, Clone)]
+struct Counts(Vec<NonZeroU32>);
+
+fn worker_counts(text: &str) -> Result<Counts, ValueError> {
+    parse_counts(text).map(Counts)
+}
+
+/// What came of one run.
+struct Ran {
+    job: String,
+    tasks: Option<u64>,
+    seconds: f64,
+    failed: u64,
+    end: End,
+}
+
+/// Runs the job on each number of workers, and says how it scales.
+///
+/// # Errors
+/// The job can't be run, or not to its end, or a file can't be written.
+pub(super) fn scale(
+    args: &ScaleArgs,
+    verbosity: Verbosity,
+    kinds: Kinds,
+    out: &mut dyn Write,
+) -> anyhow::Result<Exit> {
+    for path in args.svg.iter().chain(&args.csv) {
+        check_target(path, Existing::Replace)?;
+    }
+    // Before anything is started: what is wrong with the job.
+    if job::load(&args.job.source(), kinds)?.reads_stdin {
+        return Err(UsageError(
+            "scale runs a job again and again, and the standard input can be read once".into(),
+        )
+        .into());
+    }
+    let signals = Signals::block()?;
+    protocol::sweep_stale_directories();
+    let _directory = protocol::private_directory()?;
+    let _ = nix::sys::prctl::set_child_subreaper(true);
+    let (control, controlled) = Control::new()?;
+    signals.forward(control.clone())?;
+    let bench = Bench { args, kinds, control, controlled, verbosity };
+    let Some(last) = args.workers.0.last() else { return Ok(Exit::Usage) };
+    // Files and code come from the disk once; that is no one's time.
+    let warm_up = bench.run(*last, "warm-up")?;
+    let (mut measured, mut failed) = (Vec::new(), warm_up.failed);
+    let mut end = warm_up.end.clone();
+    for (workers, repeat) in order(&args.workers.0, args.repeat) {
+        if end != End::Done {
+            break;
+        }
+        let ran = bench.run(workers, &format!("run {repeat} of {}", args.repeat))?;
+        failed += ran.failed;
+        end = ran.end;
+        // A run of no time at all would have an endless speedup.
+        let seconds = ran.seconds.max(1e-9);
+        measured.push(Measurement { workers: workers.get(), repeat, seconds });
+    }
+    match end {
+        End::Done => {}
+        End::Stopped if signals.received() == Some(nix::sys::signal::Signal::SIGTERM) => {
+            return Ok(Exit::Terminated);
+        }
+        End::Stopped => return Ok(Exit::Interrupted),
+        End::BadInput(why) => return Err(UsageError(why).into()),
+        other => anyhow::bail!("the job could not be run to its end: {other:?}"),
+    }
+    let Some(scaling) = analyse(&measured) else { return Ok(Exit::Usage) };
+    tell(args, &warm_up, &scaling, &measured, out)?;
+    Ok(if failed > 0 { Exit::TasksFailed } else { Exit::Ok })
+}
+
+/// What all runs have in common.
+struct Bench<'a> {
+    args: &'a ScaleArgs,
+    kinds: Kinds,
+    control: Control,
+    controlled: Controlled,
+    verbosity: Verbosity,
+}
+
+impl Bench<'_> {
+    /// Plans and runs the job once; its results go nowhere.
+    fn run(&self, workers: NonZeroU32, what: &str) -> anyhow::Result<Ran> {
+        let mut source = self.args.job.source();
+        // Outputs of the run before are its own.
+        source.plan.force = true;
+        let job = job::load(&source, self.kinds)?;
+        let mut options = job.run.pool_options(job.kind);
+        options.workers = workers;
+        let (name, tasks) = (job.name.clone(), job.plan.total);
+        let run = Run {
+            name: job.name,
+            kind: job.kind,
+            plan: job.plan,
+            options,
+            results: ResultSettings { screen: None, file: None, reproducible: false },
+            keep: Keep::Nowhere(run::unstored_id()),
+            letters: 0,
+        };
+        let done = run::run(run, &self.control, &self.controlled, &mut ())?;
+        if let Some(trouble) = done.trouble {
+            return Err(trouble);
+        }
+        let seconds = done.summary.wall_seconds;
+        if self.verbosity > Verbosity::Quiet {
+            let _ = writeln!(std::io::stderr(), "workers: {workers}, {what}: {seconds:.3} s");
+        }
+        Ok(Ran { job: name, tasks, seconds, failed: done.summary.tasks.failed, end: done.end })
+    }
+}
+
+/// Prints and writes what was found.
+fn tell(
+    args: &ScaleArgs,
+    ran: &Ran,
+    scaling: &Scaling,
+    measured: &[Measurement],
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    if let Some(path) = &args.svg {
+        write_file(path, &svg(scaling, &ran.job))?;
+    }
+    if let Some(path) = &args.csv {
+        let mut csv = "workers,repeat,seconds\n".to_owned();
+        for one in measured {
+            // Writing to text can't fail.
+            let _ = writeln!(csv, "{},{},{}", one.workers, one.repeat, one.seconds);
+        }
+        write_file(path, &csv)?;
+    }
+    let told =
+        if args.json { format!("{:#}\n", to_json(&ran.job, scaling)) } else { text(scaling, ran.tasks) };
+    Ok(write_out(out, &told)?)
+}
+
+fn write_file(path: &Path, text: &str) -> anyhow::Result<()> {
+    let mut file = AtomicFile::create(path, Existing::Replace)?;
+    file.write(text.as_bytes())?;
+    Ok(file.finish()?)
+}
+
+fn to_json(job: &str, scaling: &Scaling) -> Value {
+    let rows = scaling.rows.iter().map(|row| {
+        json!({
+            "workers": row.workers,
+            "seconds": row.seconds,
+            "least_seconds": row.least,
+            "most_seconds": row.most,
+            "speedup": row.speedup,
+            "efficiency": row.efficiency,
+            "karp_flatt": row.karp_flatt,
+        })
+    });
+    let amdahl = scaling.fit.map(|fit| {
+        json!({
+            "serial_fraction": fit.serial_fraction,
+            "standard_error": fit.error,
+            "serial_seconds": fit.serial_seconds,
+            "parallel_seconds": fit.parallel_seconds,
+            "misfit": fit.misfit,
+        })
+    });
+    json!({ "job": job, "rows": rows.collect::<Vec<_>>(), "amdahl": amdahl, "recommended_workers": scaling.recommended })
+}
