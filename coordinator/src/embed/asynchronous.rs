@@ -47,8 +47,12 @@ impl<I: Serialize, O: DeserializeOwned> Future for Submit<I, O> {
 impl<I: Serialize, O: DeserializeOwned> Pool<I, O> {
     /// Submits a task as soon as there is room.
     ///
-    /// ```ignore
+    /// ```
+    /// # async fn example(pool: &coordinator::Pool<u64, u64>) -> Result<(), coordinator::Error> {
     /// let answer = pool.submit_async(7).await?.await?;
+    /// # let _ = answer;
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn submit_async(&self, input: I) -> Submit<I, O> {
         Submit { pool: self.clone(), input }

@@ -10,6 +10,20 @@ use protocol::{TaskId, WorkerCell, monotonic_nanos};
 const OFTEN_NANOS: u64 = 20_000_000;
 
 /// Where a task runs: who it is, how long it may take, whether anybody still wants it.
+///
+/// ```
+/// use coordinator::{Context, TaskError};
+///
+/// fn count(most: u64, context: &Context<'_>) -> Result<u64, TaskError> {
+///     for done in 0..most {
+///         if context.is_cancelled() {
+///             return Err(TaskError::new("nobody wants to know any more"));
+///         }
+///         context.progress(done, most);
+///     }
+///     Ok(most)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Context<'a> {
     pub(super) task: &'a protocol::Task<'a>,

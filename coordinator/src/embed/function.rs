@@ -10,6 +10,25 @@ use super::Context;
 /// with or without a [`&Context`](Context) behind the input. A closure that captures nothing is one too.
 ///
 /// `Marker` tells these four apart and is always inferred.
+///
+/// ```
+/// use coordinator::{Builder, Context, Error, TaskError};
+///
+/// fn double(n: u64) -> u64 {
+///     2 * n
+/// }
+///
+/// fn half(n: u64, context: &Context<'_>) -> Result<u64, TaskError> {
+///     context.log(format_args!("halving {n}"));
+///     if n % 2 == 0 { Ok(n / 2) } else { Err(TaskError::new("it is odd")) }
+/// }
+///
+/// # fn example(one: Builder, other: Builder) -> Result<(), Error> {
+/// let (doubles, halves) = (one.function(double)?, other.function(half)?);
+/// # let _: (coordinator::Pool<u64, u64>, coordinator::Pool<u64, u64>) = (doubles, halves);
+/// # Ok(())
+/// # }
+/// ```
 pub trait Function<Marker>: Copy + Send + Sync + 'static {
     /// What goes in.
     type Input: Serialize + DeserializeOwned;

@@ -43,6 +43,16 @@ impl Pool<(), ()> {
 impl<I: Serialize, O: DeserializeOwned> Pool<I, O> {
     /// Submits a task; where the pool holds as many as it may, waits until one has ended.
     ///
+    /// ```
+    /// # fn example(pool: &coordinator::Pool<u64, u64>) -> Result<(), coordinator::Error> {
+    /// let handles: Vec<_> = (0..1000).map(|n| pool.submit(n)).collect::<Result<_, _>>()?;
+    /// for handle in handles {
+    ///     println!("{}", handle.wait()?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// The pool is closed or broken, or the input can't be encoded or is too large.
     pub fn submit(&self, input: impl Borrow<I>) -> Result<Handle<O>, Error> {
@@ -50,6 +60,16 @@ impl<I: Serialize, O: DeserializeOwned> Pool<I, O> {
     }
 
     /// Submits a task, or returns at once with an error that [`is_full`](Error::is_full).
+    ///
+    /// ```
+    /// # fn example(pool: &coordinator::Pool<u64, u64>) -> Result<(), coordinator::Error> {
+    /// match pool.try_submit(7) {
+    ///     Err(error) if error.is_full() => println!("try again later"),
+    ///     submitted => println!("{}", submitted?.wait()?),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As for [`submit`](Self::submit); or there is no room.
@@ -102,6 +122,15 @@ impl<I: Serialize, O: DeserializeOwned> Pool<I, O> {
     }
 
     /// As [`map`](Self::map), with each result as it comes, and the number of its input, counted from 0.
+    ///
+    /// ```
+    /// # fn example(pool: &coordinator::Pool<u64, u64>) -> Result<(), coordinator::Error> {
+    /// for (number, result) in pool.map_unordered(100..200) {
+    ///     println!("input {}: {}", 100 + number, result?);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn map_unordered<T>(&self, inputs: T) -> MapUnordered<I, O, T::IntoIter>
     where
         T: IntoIterator<Item: Borrow<I>>,
@@ -111,6 +140,14 @@ impl<I: Serialize, O: DeserializeOwned> Pool<I, O> {
 
     /// Runs a task for every input, and folds the results in the order of the inputs: the answer depends on
     /// neither the number of workers nor their speed, not even where `fold` adds floats.
+    ///
+    /// ```
+    /// # fn example(pool: &coordinator::Pool<u64, u64>) -> Result<(), coordinator::Error> {
+    /// let sum = pool.map_reduce(0..1000, 0, |sum, n| sum + n)?;
+    /// # let _ = sum;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The first task, in input order, that failed; what has not ended then is cancelled.
@@ -126,6 +163,15 @@ impl<I: Serialize, O: DeserializeOwned> Pool<I, O> {
 impl<I, O> Pool<I, O> {
     /// Waits until every task that was taken in has ended; where the pool is [closed](Self::close), until its
     /// workers have gone, too.
+    ///
+    /// ```
+    /// # fn example(pool: &coordinator::Pool<u64, u64>) -> Result<(), coordinator::Error> {
+    /// pool.close();
+    /// pool.join()?;
+    /// println!("{:?}", pool.report());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The pool is broken.
@@ -158,6 +204,13 @@ impl<I, O> Pool<I, O> {
 
     /// Starts nothing more, gives running tasks this long to finish, kills what is left, and returns when all
     /// workers have gone. Tasks without a result [are cancelled](Error::is_cancelled).
+    ///
+    /// ```
+    /// # fn example(pool: &coordinator::Pool<u64, u64>) -> Result<(), coordinator::Error> {
+    /// pool.shutdown(std::time::Duration::from_secs(10));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn shutdown(&self, grace: Duration) {
         self.engine.shared.end(Request::Stop);
         if !self.engine.shared.join(Some(grace)) {
@@ -173,6 +226,14 @@ impl<I, O> Pool<I, O> {
     }
 
     /// Counts up to now.
+    ///
+    /// ```
+    /// # fn example(pool: &coordinator::Pool<u64, u64>) -> Result<(), coordinator::Error> {
+    /// let stats = pool.stats();
+    /// println!("{} of {} tasks are done", stats.ok + stats.failed, stats.submitted);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stats(&self) -> Stats {
         self.engine.shared.stats()
     }
@@ -184,6 +245,18 @@ impl<I, O> Pool<I, O> {
     }
 
     /// What happens in the pool from now on.
+    ///
+    /// ```
+    /// # fn example(pool: &coordinator::Pool<u64, u64>) -> Result<(), coordinator::Error> {
+    /// let events = pool.events();
+    /// std::thread::spawn(move || {
+    ///     for event in events {
+    ///         println!("{event:?}");
+    ///     }
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn events(&self) -> Events {
         self.engine.watchers.subscribe()
     }

@@ -68,6 +68,19 @@ impl Ticket {
 /// A task that was submitted. Its result can be waited for, looked at and cancelled, from several threads at once.
 ///
 /// Dropping a handle lets the task go on.
+///
+/// ```
+/// # fn example(pool: &coordinator::Pool<u64, u64>) -> Result<(), coordinator::Error> {
+/// use std::time::Duration;
+///
+/// let handle = pool.submit(7)?;
+/// match handle.wait_timeout(Duration::from_secs(1)) {
+///     Some(result) => println!("{}", result?),
+///     None => handle.cancel(),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Handle<O> {
     ticket: Arc<Ticket>,
