@@ -153,11 +153,12 @@ class Ray:
 
 class Dask:
     def __init__(self, _):
+        import dask
         from distributed import Client, LocalCluster
         self.folder = tempfile.TemporaryDirectory()
+        dask.config.set({"temporary-directory": self.folder.name})
         self.cluster = LocalCluster(
-            n_workers=WORKERS, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50,
-            local_directory=self.folder.name)
+            n_workers=WORKERS, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50)
         self.client = Client(self.cluster)
 
     def answers(self, function, tasks):
