@@ -62,7 +62,10 @@ fn golden_batch() {
     ] {
         assert!(encoder.push(TaskId(id), attempt, payload));
     }
-    assert_eq!(hex(encoder.bytes()), "01 07 15 d8 04 01 01 04 00 01 02 00 05 01 01 02 c8 01 03 01 01 01 01 02 07 61 62 63 64 65 66 67");
+    assert_eq!(
+        hex(encoder.bytes()),
+        "01 07 15 d8 04 01 01 04 00 01 02 00 05 01 01 02 c8 01 03 01 01 01 01 02 07 61 62 63 64 65 66 67"
+    );
 }
 
 #[test]
