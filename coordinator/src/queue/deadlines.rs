@@ -77,7 +77,12 @@ impl Queue {
         let since = running.since.min(now);
         let elapsed = now.since(since);
         let (task, attempt) = (running.task, running.attempt);
-        if self.config.timeout.is_some_and(|timeout| elapsed >= timeout) {
+        // So does what it says, at every look, to have begun just now: it has not ended one task in the time that
+        // all of its tasks may take.
+        let tasks = u32::try_from(state.outstanding()).unwrap_or(u32::MAX).saturating_add(1);
+        let quiet = now.since(state.last_news);
+        let is_over = |timeout: Duration| elapsed >= timeout || quiet >= timeout.saturating_mul(tasks);
+        if self.config.timeout.is_some_and(is_over) {
             return self.kill(worker, KillReason::Timeout(task), out);
         }
         let soft = self.config.soft_timeout;

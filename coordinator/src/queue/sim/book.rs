@@ -126,6 +126,8 @@ pub(super) struct Book {
     pub(super) blamed: Option<(TaskId, Reason)>,
     /// Cancelled tasks that nobody has any more: they must be told to have ended.
     pub(super) ending: BTreeSet<TaskId>,
+    /// Since when no task needs a worker any more.
+    pub(super) over_since: Option<Time>,
     /// What this run has met, so that seeds that meet nothing are noticed.
     pub(super) met: BTreeSet<&'static str>,
 }
@@ -167,6 +169,7 @@ impl Book {
             reports: Vec::new(),
             blamed: None,
             ending: BTreeSet::new(),
+            over_since: None,
             met: BTreeSet::new(),
         }
     }
