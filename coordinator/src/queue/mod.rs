@@ -85,7 +85,7 @@ pub struct QueueConfig {
     /// How long a worker may take from its start to its greeting, and from its pill (or the end of its last
     /// task, where that comes later) to its own end.
     pub start_timeout: Duration,
-    /// How long the end of a run waits for a worker that has yet to greet.
+    /// How long a first task is kept for a worker that has yet to greet, and how long the end of a run waits for one.
     pub late_greeting: Duration,
     /// How often a worker is started without having got anything done, before its place is given up.
     pub max_idle_starts: NonZeroU32,

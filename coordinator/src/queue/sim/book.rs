@@ -76,7 +76,7 @@ pub(super) struct Seat {
     /// Processes in a row that got nothing done.
     pub(super) streak: u32,
     pub(super) progressed: bool,
-    /// It has had a batch, in this process or an earlier one.
+    /// It has had a batch, in this process or an earlier one, or is not expected any more.
     pub(super) served: bool,
     /// Batches in its hands, as they were sent; one behind an unfinished one counts.
     pub(super) batches: VecDeque<(BatchId, Vec<TaskId>)>,
@@ -236,7 +236,12 @@ impl Book {
     /// Takes in what has happened, before the queue's answer is looked at.
     pub(super) fn note(&mut self, now: Time, event: &Event<'_>) {
         match *event {
-            Event::Tick => {}
+            Event::Tick => {
+                for seat in &mut self.seats {
+                    let late = |since: Time| now >= since.after(self.config.late_greeting);
+                    seat.served |= matches!(seat.phase, Phase::Starting { since } if late(since));
+                }
+            }
             Event::PlanEnded => self.planning = false,
             Event::Congested(congested) => self.congested = congested,
             Event::Started { worker } => self.note_started(now, worker),

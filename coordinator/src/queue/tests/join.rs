@@ -165,3 +165,18 @@ fn a_worker_that_greets_in_the_end_takes_its_pill() {
     rig.started(1);
     assert_eq!(rig.take(), [pill(1)]);
 }
+
+#[test]
+fn no_task_is_kept_for_long_for_a_worker_that_has_yet_to_greet() {
+    let late_greeting = MS * 50;
+    let mut rig = Rig::fresh(QueueConfig { late_greeting, ..config(2, 1) });
+    rig.hear(Event::Tick);
+    rig.started(0);
+    (0..2).for_each(|_| rig.put());
+    rig.hear(Event::PlanEnded);
+    rig.done(0, &[0]);
+    assert_eq!(rig.sent(), [(0, vec![0])]);
+    assert_eq!(rig.queue.next_deadline(), Some(Time(0).after(late_greeting)));
+    rig.wait(late_greeting);
+    assert_eq!(rig.sent(), [(0, vec![1])]);
+}
