@@ -81,7 +81,7 @@ pub use bootstrap::{Bootstrap, BootstrapError, WORKER_FLAG};
 pub use cell::{Running, StatusCell, WorkerCell};
 pub use clock::monotonic_nanos;
 pub use codec::{CodecError, decode_value, encode_value};
-pub use directory::{PrivateDirectory, private_directory, sweep_stale_directories};
+pub use directory::{PrivateDirectory, private_directory};
 pub use frame::{Filled, FrameError, FrameReader, FrameWriter};
 pub use handler::{Context, Handler, Task, TaskError, TaskErrorKind};
 pub use ids::TaskId;

@@ -35,7 +35,6 @@ pub fn execute(request: RunRequest) -> anyhow::Result<Exit> {
 pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Exit> {
     refuse_the_store(&request, &keep)?;
     let signals = Signals::block()?;
-    protocol::sweep_stale_directories();
     let _directory = protocol::private_directory()?;
     let _ = nix::sys::prctl::set_child_subreaper(true);
     let (control, controlled) = Control::new()?;

@@ -92,7 +92,6 @@ pub(super) fn scale(
         .into());
     }
     let signals = Signals::block()?;
-    protocol::sweep_stale_directories();
     let _directory = protocol::private_directory()?;
     let _ = nix::sys::prctl::set_child_subreaper(true);
     let (control, controlled) = Control::new()?;

@@ -13,12 +13,16 @@ use rustix::net::{
 };
 
 use crate::frames::{announced, encoded, framed, outcome, run, status};
-use crate::mutants::mutant;
+use crate::mutants::{Mutant, Nature};
 
 /// How many descriptors are attached to one message.
 const DESCRIPTORS: usize = 64;
 /// How long a sinner waits for what it has earned.
 const WAIT: Duration = Duration::from_secs(30);
+/// How long one that need not have earned anything waits.
+const GLANCE: Duration = Duration::from_millis(20);
+/// The note of one that did not.
+const LIVES_ON: &str = "lives on";
 /// How often it notes meanwhile that it still lives.
 const HEARTBEAT: Duration = Duration::from_micros(500);
 /// No task of any test.
@@ -77,6 +81,7 @@ sins! {
     Descriptors = "descriptors", "Descriptors attached to frames, with every task.";
     Mutant = "mutant", "A frame that chance has changed.";
     Die = "die", "Death in the first attempt of every fifth task, with the times noted.";
+    Starts = "starts", "None: the time at which each task begins is noted.";
 }
 
 impl Sin {
@@ -87,13 +92,14 @@ impl Sin {
 
     /// True where a process does it once, false where it does it with every task.
     pub(crate) fn comes_once(self) -> bool {
-        !matches!(self, Self::Descriptors | Self::Die)
+        !matches!(self, Self::Descriptors | Self::Die | Self::Starts)
     }
 
     /// True where the coordinator must end the worker for it at once.
     fn is_deadly(self) -> bool {
         use Sin::*;
-        let harmless = [UnknownTask, OthersTasks, OtherAttempt, Duplicate, Goodbye, Descriptors, Mutant, Die];
+        let harmless =
+            [UnknownTask, OthersTasks, OtherAttempt, Duplicate, Goodbye, Descriptors, Mutant, Die, Starts];
         // These are for a time limit, or their own end.
         let slow = [CutSilence, CutExit, Drip];
         !harmless.contains(&self) && !slow.contains(&self)
@@ -147,11 +153,13 @@ pub(crate) struct Act<'a> {
 impl Act<'_> {
     /// Does it; returns where the worker is to go on as if nothing had been.
     pub(crate) fn commit(&self, sin: Sin) -> io::Result<()> {
-        if sin == Sin::Die {
-            return self.die();
-        }
         let link = self.task.context.link.ok_or_else(|| io::Error::other("there is no link"))?;
-        self.write(sin, link)?;
+        match sin {
+            Sin::Die => return self.die(),
+            Sin::Starts => return Ok(()),
+            Sin::Mutant => return self.mutate(link),
+            _ => self.write(sin, link)?,
+        }
         if sin.is_deadly() {
             self.wait_for_the_end()?;
         }
@@ -208,7 +216,6 @@ impl Act<'_> {
                 send(&encoded(&FromWorker::Goodbye { tasks: 0, busy_nanos: 0, why }))
             }
             Sin::Descriptors => attach_descriptors(link, &framed(&outcome(NOBODY, 1, status::OK, 0, b""))),
-            Sin::Mutant => write(link, &mutant(tests::number("HOSTILE_SEED", 0), self.turn)),
             _ => Err(io::Error::other("this sin is not one of the middle of a task")),
         }
     }
@@ -220,21 +227,28 @@ impl Act<'_> {
         (0..=MAX_VALUE / bytes.len() as u64 + 1).try_for_each(|_| write(link, &frame))
     }
 
+    /// Writes a mutant, and what is missing of it, and notes what that is and what comes of it.
+    fn mutate(&self, link: BorrowedFd<'_>) -> io::Result<()> {
+        let mutant = Mutant::new(tests::number("HOSTILE_SEED", 0), self.turn);
+        let mut note = self.note("mutant")?;
+        writeln!(note, "{}", mutant.nature.name())?;
+        write(link, &mutant.beginning)?;
+        let begin = monotonic_nanos();
+        write(link, &mutant.rest)?;
+        let patience = if mutant.nature == Nature::Malformed { WAIT } else { GLANCE };
+        beat(&mut note, begin, patience)?;
+        writeln!(note, "{LIVES_ON}")
+    }
+
     /// Notes how long it lives after its sin, until it is killed.
     fn wait_for_the_end(&self) -> io::Result<()> {
-        let begin = monotonic_nanos();
-        let note = self.clock.map(|folder| fs::File::create(folder.join(format!("sin-{}", self.turn))));
-        let mut note = note.transpose()?;
-        loop {
-            let lived = monotonic_nanos() - begin;
-            if let Some(note) = &mut note {
-                writeln!(note, "{lived}")?;
-            }
-            if u128::from(lived) > WAIT.as_nanos() {
-                return Ok(());
-            }
-            std::thread::sleep(HEARTBEAT);
-        }
+        beat(&mut self.note("sin")?, monotonic_nanos(), WAIT)
+    }
+
+    /// A file for what is to be known of this turn.
+    fn note(&self, what: &str) -> io::Result<fs::File> {
+        let folder = self.clock.ok_or_else(|| io::Error::other("there is no clock"))?;
+        fs::File::create(folder.join(format!("{what}-{}", self.turn)))
     }
 
     fn die(&self) -> io::Result<()> {
@@ -250,6 +264,24 @@ impl Act<'_> {
         }
         Ok(())
     }
+}
+
+/// Notes every now and then how long ago `begin` was, until that is `patience`.
+fn beat(note: &mut fs::File, begin: u64, patience: Duration) -> io::Result<()> {
+    loop {
+        let lived = monotonic_nanos() - begin;
+        writeln!(note, "{lived}")?;
+        if u128::from(lived) > patience.as_nanos() {
+            return Ok(());
+        }
+        std::thread::sleep(HEARTBEAT);
+    }
+}
+
+/// Notes when a task began.
+pub(crate) fn note_start(task: &Task<'_>, clock: &Path) -> io::Result<()> {
+    let now = monotonic_nanos();
+    fs::write(clock.join(format!("start-{}-{}", task.id, task.attempt)), now.to_string())
 }
 
 fn chunk(task: TaskId, attempt: u32, bytes: &[u8]) -> Vec<u8> {
