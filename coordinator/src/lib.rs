@@ -40,6 +40,7 @@ struct Guide;
 pub mod cli;
 mod embed;
 pub mod job;
+pub mod observe;
 pub mod outcome;
 pub mod output;
 pub mod pool;

@@ -4,7 +4,18 @@ use std::fmt;
 
 /// A task's position in its job's input order, from 0.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, bincode::Encode, bincode::Decode,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    serde::Serialize,
+    bincode::Encode,
+    bincode::Decode,
 )]
 pub struct TaskId(pub u64);
 

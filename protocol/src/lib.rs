@@ -71,6 +71,7 @@ mod ids;
 mod lent;
 mod link;
 mod message;
+pub mod observe;
 mod payloads;
 mod serve;
 mod shm;
