@@ -26,6 +26,16 @@ pub(crate) fn fits_a_socket(directory: &Path) -> bool {
 }
 
 /// A directory of one's own, readable by nobody else, removed on drop.
+///
+/// ```
+/// protocol::sweep_stale_directories();
+/// let directory = protocol::private_directory()?;
+/// let path = directory.path().to_owned();
+/// assert!(path.is_dir());
+/// drop(directory);
+/// assert!(!path.exists());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct PrivateDirectory {
     path: PathBuf,
@@ -71,6 +81,12 @@ impl Drop for PrivateDirectory {
 /// may call this, once, and a library never. The directory is made in the temporary directory, or in `/tmp`
 /// where that has too long a name for a socket.
 ///
+/// ```
+/// let directory = protocol::private_directory()?; // for as long as `main` runs
+/// println!("sockets lie in {}", directory.path().display());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
 /// # Errors
 /// The directory can't be made, or the process has a setting already.
 pub fn private_directory() -> io::Result<PrivateDirectory> {
@@ -85,6 +101,11 @@ pub fn private_directory() -> io::Result<PrivateDirectory> {
 }
 
 /// Removes the private directories of this user whose owners are dead. Returns how many there were.
+///
+/// ```
+/// let swept = protocol::sweep_stale_directories();
+/// println!("{swept} were left by programs that were killed");
+/// ```
 pub fn sweep_stale_directories() -> usize {
     let preferred = std::env::temp_dir();
     let fallback = Path::new(FALLBACK);

@@ -14,6 +14,21 @@ const _: () = assert!(MAX_PREFIX + MAX_HEAD + MAX_PAYLOAD <= MAX_MESSAGE);
 const _: () = assert!(MAX_MESSAGE / 3 <= u16::MAX as usize);
 
 /// Tasks for one worker, in the order in which it is to do them.
+///
+/// ```
+/// use protocol::{BatchEncoder, TaskId, ToWorker};
+///
+/// let mut encoder = BatchEncoder::new();
+/// encoder.begin(0);
+/// assert!(encoder.push(TaskId(5), 1, b"five"));
+/// assert!(encoder.push(TaskId(6), 2, b"six"));
+/// let ToWorker::Batch(batch) = ToWorker::decode(encoder.bytes())? else { panic!("no batch") };
+/// for task in batch.tasks() {
+///     let task = task?;
+///     println!("batch {}: task {}, {} bytes", batch.batch, task.id, task.payload.len());
+/// }
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::BorrowDecode)]
 pub struct Batch<'a> {
     /// The batch's number, from 0 and one more each time, for each process anew.
@@ -25,6 +40,11 @@ pub struct Batch<'a> {
 }
 
 /// One task of a batch.
+///
+/// ```
+/// let task = protocol::TaskHead { id: protocol::TaskId(5), attempt: 1, payload: b"five" };
+/// println!("task {}, attempt {}: {} bytes", task.id, task.attempt, task.payload.len());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TaskHead<'a> {
     /// Which task.
@@ -43,6 +63,19 @@ impl<'a> Batch<'a> {
 }
 
 /// The tasks of a batch, in order.
+///
+/// ```
+/// use protocol::{BatchEncoder, TaskId, ToWorker};
+///
+/// let mut encoder = BatchEncoder::new();
+/// encoder.begin(0);
+/// assert!(encoder.push(TaskId(5), 1, b"five"));
+/// assert!(encoder.push(TaskId(6), 2, b"six"));
+/// let ToWorker::Batch(batch) = ToWorker::decode(encoder.bytes())? else { panic!("no batch") };
+/// let ids: Result<Vec<u64>, _> = batch.tasks().map(|task| task.map(|task| task.id.0)).collect();
+/// assert_eq!(ids?, [5, 6]);
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct BatchTasks<'a> {
     heads: &'a [u8],
@@ -80,6 +113,19 @@ impl<'a> Iterator for BatchTasks<'a> {
 }
 
 /// Builds batches, one after the other, in the same memory.
+///
+/// ```
+/// use protocol::{BatchEncoder, TaskId, ToWorker};
+///
+/// let mut encoder = BatchEncoder::new();
+/// encoder.begin(0);
+/// assert!(encoder.push(TaskId(5), 1, b"five"));
+/// assert!(encoder.push(TaskId(6), 2, b"six"));
+/// assert_eq!((encoder.len(), encoder.is_empty()), (2, false));
+/// let message = encoder.bytes(); // for `TaskSender::send`
+/// assert!(matches!(ToWorker::decode(message)?, ToWorker::Batch(_)));
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct BatchEncoder {
     batch: u64,

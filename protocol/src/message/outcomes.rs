@@ -5,6 +5,18 @@ use crate::varint::{self, Steps};
 use crate::{TaskErrorKind, TaskId};
 
 /// Outcomes of one worker, in the order in which the tasks ended.
+///
+/// ```
+/// use protocol::{FromWorker, OutcomeResult, TaskId};
+///
+/// let frame = b"\x02\x05\x04\0\x08\x03\x02\x02ab"; // task 0 is ok: its value is "ab"
+/// let FromWorker::Outcomes(outcomes) = FromWorker::decode(frame)? else { panic!("no outcomes") };
+/// assert_eq!(outcomes.busy_nanos, 5);
+/// for outcome in outcomes.iter() {
+///     assert_eq!(outcome?.result, OutcomeResult::Ok(b"ab"));
+/// }
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::BorrowDecode)]
 pub struct Outcomes<'a> {
     /// How long the worker was busy with these tasks, in nanoseconds.
@@ -16,6 +28,18 @@ pub struct Outcomes<'a> {
 }
 
 /// How one attempt ended, as its worker says.
+///
+/// ```
+/// use protocol::{FromWorker, OutcomeResult, TaskId};
+///
+/// let frame = b"\x02\x05\x04\0\x08\x03\x02\x02ab"; // task 0 is ok: its value is "ab"
+/// let FromWorker::Outcomes(outcomes) = FromWorker::decode(frame)? else { panic!("no outcomes") };
+/// if let Some(outcome) = outcomes.iter().next() {
+///     let outcome = outcome?;
+///     assert_eq!((outcome.task, outcome.attempt, outcome.micros), (TaskId(0), 1, 3));
+/// }
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WireOutcome<'a> {
     /// Which task.
@@ -29,6 +53,19 @@ pub struct WireOutcome<'a> {
 }
 
 /// The value of an attempt, or why there is none.
+///
+/// ```
+/// use protocol::OutcomeResult;
+///
+/// fn tell(result: OutcomeResult<'_>) -> String {
+///     match result {
+///         OutcomeResult::Ok(value) => format!("a value of {} bytes", value.len()),
+///         OutcomeResult::Chunked(length) => format!("a value of {length} bytes, sent before"),
+///         OutcomeResult::Error(why) | OutcomeResult::Memory(why) | OutcomeResult::Panic(why) => why.to_owned(),
+///     }
+/// }
+/// assert_eq!(tell(OutcomeResult::Chunked(1 << 20)), "a value of 1048576 bytes, sent before");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutcomeResult<'a> {
     /// The value.
@@ -70,6 +107,16 @@ impl<'a> Outcomes<'a> {
 }
 
 /// The outcomes of a frame, in order.
+///
+/// ```
+/// use protocol::{FromWorker, OutcomeResult, TaskId};
+///
+/// let frame = b"\x02\x05\x04\0\x08\x03\x02\x02ab"; // task 0 is ok: its value is "ab"
+/// let FromWorker::Outcomes(outcomes) = FromWorker::decode(frame)? else { panic!("no outcomes") };
+/// let tasks: Result<Vec<TaskId>, _> = outcomes.iter().map(|outcome| outcome.map(|outcome| outcome.task)).collect();
+/// assert_eq!(tasks?, [TaskId(0)]);
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct OutcomesIter<'a> {
     heads: &'a [u8],
