@@ -136,7 +136,7 @@ mod tests {
     fn another_version_is_refused_in_a_sentence_that_names_both() {
         let bytes = greeting(PROTOCOL_VERSION + 1);
         let sentence = Hello::decode(&bytes).unwrap().check().unwrap_err().to_string();
-        assert!(sentence.contains("version 2") && sentence.contains("version 1"), "{sentence}");
+        assert!(sentence.contains("version 3") && sentence.contains("version 2"), "{sentence}");
     }
 
     #[test]

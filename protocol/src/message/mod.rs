@@ -8,6 +8,7 @@ mod batch;
 mod golden;
 mod hello;
 mod outcomes;
+mod runs;
 mod to_coordinator;
 mod to_worker;
 
@@ -15,7 +16,10 @@ pub use batch::{Batch, BatchEncoder, BatchTasks, TaskHead};
 pub(crate) use hello::check_version;
 pub use hello::{Hello, VersionMismatch};
 pub(crate) use outcomes::{OutcomeEncoder, Status};
-pub use outcomes::{OutcomeResult, Outcomes, OutcomesIter, WireOutcome};
+pub use outcomes::{
+    OutcomeResult, OutcomeRun, OutcomeRuns, Outcomes, OutcomesIter, RunResult, Values, WireOutcome,
+};
+pub use runs::MAX_TASKS;
 pub use to_coordinator::{FromWorker, Why};
 pub use to_worker::{Large, Limits, Start, ToWorker};
 
@@ -25,7 +29,7 @@ pub use to_worker::{Large, Limits, Start, ToWorker};
 /// let hello = protocol::Hello { version: protocol::PROTOCOL_VERSION + 1, build: "9.9.9", kinds: vec![] };
 /// assert!(hello.check().is_err());
 /// ```
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// The longest message to a worker, in bytes: sending one never blocks within a worker's credit.
 ///

@@ -22,7 +22,7 @@ const CHUNK: usize = MAX_FRAME - 64;
 /// 4 KiB of the next one.
 const KEEP: usize = 20 << 20;
 
-// Whatever one more task adds to a frame that is not yet full must fit, with heads that have not settled.
+// Whatever one more task adds to a frame that is not yet full must fit.
 const _: () = assert!(FLUSH_BYTES + MAX_INLINE + (4 << 10) < MAX_FRAME);
 
 /// What to do after a batch.

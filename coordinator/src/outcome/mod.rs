@@ -11,8 +11,16 @@
 //! }
 //! ```
 
+mod batch;
+mod strings;
+
 use protocol::TaskId;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use batch::Meta;
+#[doc(hidden)]
+pub use batch::OutcomeBatch;
+pub(crate) use strings::{Lengths, Strings};
 
 /// How one task ended: exactly one of these leaves the pool for each task.
 #[doc(hidden)]
@@ -144,124 +152,5 @@ impl Reason {
             Self::Protocol => "protocol",
             Self::Cancelled => "cancelled",
         }
-    }
-}
-
-/// Outcomes, stored end to end: a tiny task's outcome costs no allocation.
-#[doc(hidden)]
-#[derive(Debug, Clone, Default)]
-pub struct OutcomeBatch {
-    records: Vec<Record>,
-    bytes: Vec<u8>,
-    long_bytes: usize,
-}
-
-#[derive(Debug, Clone)]
-struct Record {
-    task: TaskId,
-    attempts: u32,
-    worker: u32,
-    micros: u64,
-    slow: bool,
-    // Payload and value stand one behind the other: from `start` to `middle`, and from there to `end`.
-    start: usize,
-    middle: usize,
-    end: usize,
-    rest: Rest,
-}
-
-/// What an outcome has beside the bytes that it shares with the others.
-#[derive(Debug, Clone)]
-enum Rest {
-    Nothing,
-    /// A value that is worth no copying.
-    Long(Box<[u8]>),
-    Failed(Box<Failure>),
-}
-
-impl OutcomeBatch {
-    /// An empty batch.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// How many outcomes it holds.
-    pub fn len(&self) -> usize {
-        self.records.len()
-    }
-
-    /// True where it holds none.
-    pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
-    }
-
-    /// How many bytes of payloads and values it holds.
-    pub fn total_bytes(&self) -> usize {
-        self.bytes.len() + self.long_bytes
-    }
-
-    /// Appends a copy of an outcome.
-    #[inline]
-    pub fn push(&mut self, outcome: Outcome<'_>) {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(outcome.payload);
-        let middle = self.bytes.len();
-        let rest = match outcome.result {
-            Ok(value) => {
-                self.bytes.extend_from_slice(value);
-                Rest::Nothing
-            }
-            Err(failure) => Rest::Failed(Box::new(failure.clone())),
-        };
-        let Outcome { task, attempts, worker, micros, slow, .. } = outcome;
-        let end = self.bytes.len();
-        self.records.push(Record { task, attempts, worker, micros, slow, start, middle, end, rest });
-    }
-
-    /// Appends an outcome with a long value, which is not copied; the outcome's own result does not count.
-    pub fn push_long(&mut self, outcome: Outcome<'_>, value: Vec<u8>) {
-        self.long_bytes += value.len();
-        self.push(Outcome { result: Ok(&[]), ..outcome });
-        if let Some(record) = self.records.last_mut() {
-            record.rest = Rest::Long(value.into_boxed_slice());
-        }
-    }
-
-    /// The outcomes, in the order in which they were pushed.
-    pub fn iter(&self) -> impl Iterator<Item = Outcome<'_>> {
-        self.records.iter().map(|record| self.outcome(record))
-    }
-
-    /// The outcome that was pushed as this one, counted from 0.
-    pub fn get(&self, index: usize) -> Option<Outcome<'_>> {
-        self.records.get(index).map(|record| self.outcome(record))
-    }
-
-    fn outcome<'a>(&'a self, record: &'a Record) -> Outcome<'a> {
-        Outcome {
-            task: record.task,
-            payload: self.bytes.get(record.start..record.middle).unwrap_or_default(),
-            attempts: record.attempts,
-            worker: record.worker,
-            micros: record.micros,
-            slow: record.slow,
-            result: match &record.rest {
-                Rest::Nothing => Ok(self.bytes.get(record.middle..record.end).unwrap_or_default()),
-                Rest::Long(value) => Ok(value),
-                Rest::Failed(failure) => Err(failure),
-            },
-        }
-    }
-
-    /// Gives every outcome another task id.
-    pub(crate) fn renumber(&mut self, mut number: impl FnMut(TaskId) -> TaskId) {
-        self.records.iter_mut().for_each(|record| record.task = number(record.task));
-    }
-
-    /// Forgets the outcomes and keeps the memory.
-    pub fn clear(&mut self) {
-        self.records.clear();
-        self.bytes.clear();
-        self.long_bytes = 0;
     }
 }
