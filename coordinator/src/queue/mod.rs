@@ -108,7 +108,7 @@ impl Default for QueueConfig {
             timeout: None,
             soft_timeout: None,
             batch: BatchSize::Auto,
-            batch_target: Duration::from_millis(2),
+            batch_target: Duration::from_millis(4),
             batch_bytes: 60 * 1024,
             max_tasks_per_worker: None,
             max_failures: None,

@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// A frame of outcomes leaves once it is this long.
 const FLUSH_BYTES: usize = 128 << 10;
 /// Outcomes leave, in the middle of a batch, once the last ones left this long ago.
-const FLUSH_NANOS: u64 = 1_000_000;
+const FLUSH_NANOS: u64 = 4_000_000;
 /// A longer value leaves in chunks.
 const MAX_INLINE: usize = 64 << 10;
 /// How much of a value one chunk takes.
