@@ -14,6 +14,11 @@ use crate::DecodeError;
 const MAX_CLAIM: usize = 1 << 30;
 
 /// A value can't be turned into bytes, or bytes into a value.
+///
+/// ```
+/// let error = protocol::decode_value::<u64>(b"\x07\x08").expect_err("a byte too many");
+/// assert_eq!(error.to_string(), "1 bytes follow a value");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct CodecError(String);
@@ -70,6 +75,12 @@ pub fn encode_value<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Resu
 }
 
 /// Reads a value that [`encode_value`] wrote. Lengths are not believed.
+///
+/// ```
+/// assert_eq!(protocol::decode_value::<(u64, String)>(b"\x07\x05seven")?, (7, "seven".to_owned()));
+/// assert!(protocol::decode_value::<Vec<u64>>(&[0xfc, 0xff, 0xff, 0xff, 0xff]).is_err());
+/// # Ok::<(), protocol::CodecError>(())
+/// ```
 ///
 /// # Errors
 /// The bytes are not such a value, or not only that.

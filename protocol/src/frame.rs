@@ -18,6 +18,18 @@ const SMALL: usize = 16 << 10;
 const FULL: usize = MAX_FRAME + PREFIX;
 
 /// A length that no frame has.
+///
+/// ```
+/// use std::io::Write;
+/// use std::os::unix::net::UnixStream;
+///
+/// let (ours, mut theirs) = UnixStream::pair()?;
+/// theirs.write_all(&u32::MAX.to_le_bytes())?;
+/// let mut frames = protocol::FrameReader::new();
+/// frames.fill(&ours)?;
+/// assert_eq!(frames.next_frame(), Err(protocol::FrameError { length: u32::MAX as usize }));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a frame of {length} bytes, where 1 to {MAX_FRAME} are allowed")]
 pub struct FrameError {
@@ -26,6 +38,24 @@ pub struct FrameError {
 }
 
 /// What [`FrameReader::fill`] found.
+///
+/// ```
+/// use std::os::unix::net::UnixStream;
+///
+/// use protocol::{Filled, FrameReader, FrameWriter};
+///
+/// let (ours, theirs) = UnixStream::pair()?;
+/// ours.set_nonblocking(true)?;
+/// let mut writer = FrameWriter::new(theirs.into());
+///
+/// let mut reader = FrameReader::new();
+/// assert_eq!(reader.fill(&ours)?, Filled::WouldBlock);
+/// writer.write(|frame| frame.push(7))?;
+/// assert_eq!(reader.fill(&ours)?, Filled::Bytes(5));
+/// drop(writer);
+/// assert_eq!(reader.fill(&ours)?, Filled::Closed);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Filled {
     /// That many bytes, at least one; there may be more.
@@ -37,6 +67,26 @@ pub enum Filled {
 }
 
 /// Cuts a stream of bytes into frames.
+///
+/// ```
+/// use std::os::unix::net::UnixStream;
+///
+/// use protocol::{Filled, FrameReader, FrameWriter};
+///
+/// let (ours, theirs) = UnixStream::pair()?;
+/// let mut writer = FrameWriter::new(theirs.into());
+/// writer.write(|frame| frame.extend_from_slice(b"hello"))?;
+/// drop(writer);
+///
+/// let mut reader = FrameReader::new();
+/// while reader.fill(&ours)? != Filled::Closed {
+///     while let Some(frame) = reader.next_frame()? {
+///         assert_eq!(frame, b"hello");
+///     }
+/// }
+/// assert!(!reader.is_mid_frame());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct FrameReader {
     // Invariant: start <= end <= buffer.len() <= FULL, and the unread bytes are buffer[start..end].
@@ -136,6 +186,19 @@ impl FrameReader {
 }
 
 /// Writes frames; waits where the stream is full.
+///
+/// ```
+/// use std::io::Read;
+/// use std::os::unix::net::UnixStream;
+///
+/// let (mut ours, theirs) = UnixStream::pair()?;
+/// let mut writer = protocol::FrameWriter::new(theirs.into());
+/// writer.write(|frame| frame.extend_from_slice(b"hello"))?;
+/// let mut bytes = [0; 9];
+/// ours.read_exact(&mut bytes)?;
+/// assert_eq!(bytes, *b"\x05\0\0\0hello");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct FrameWriter {
     stream: OwnedFd,

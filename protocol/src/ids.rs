@@ -3,6 +3,12 @@
 use std::fmt;
 
 /// A task's position in its job's input order, from 0.
+///
+/// ```
+/// let first = protocol::TaskId(0);
+/// assert!(first < protocol::TaskId(1));
+/// assert_eq!(first.to_string(), "0");
+/// ```
 #[derive(
     Debug,
     Clone,

@@ -17,6 +17,18 @@ use crate::{
 };
 
 /// The coordinator's end of a link to one worker.
+///
+/// ```
+/// use protocol::{Arena, TaskId, in_memory};
+///
+/// let (mut coordinator, _worker) = in_memory()?;
+/// let arena = Arena::new(1 << 20)?;
+/// let mut payload = arena.take(100_000).expect("there is room");
+/// payload.fill(7);
+/// coordinator.cell.open(0, 1);
+/// coordinator.send_large(0, TaskId(0), 1, &payload)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct CoordinatorEnd {
     /// Where messages to the worker go.
@@ -57,6 +69,15 @@ impl CoordinatorEnd {
 }
 
 /// Sends messages to one worker.
+///
+/// ```
+/// let (coordinator, worker) = protocol::in_memory()?;
+/// let pill = protocol::ToWorker::Pill.encode()?;
+/// coordinator.sender.send(&pill)?;
+/// drop(worker);
+/// assert!(coordinator.sender.send(&pill).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct TaskSender {
     channel: IpcBytesSender,
@@ -84,6 +105,26 @@ impl TaskSender {
 }
 
 /// A worker's end of its link to the coordinator.
+///
+/// ```no_run
+/// use protocol::{Handler, Task, TaskError, WorkerLink};
+///
+/// struct Upper;
+///
+/// impl Handler for Upper {
+///     fn run(&mut self, task: &Task<'_>, value: &mut Vec<u8>) -> Result<(), TaskError> {
+///         value.extend(task.payload.to_ascii_uppercase());
+///         Ok(())
+///     }
+/// }
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let server = std::env::args().nth(2).ok_or("only a coordinator starts this program")?;
+///     let link = WorkerLink::connect(&server, &["upper"])?;
+///     protocol::serve(link, |_| Ok(Box::new(Upper)))?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct WorkerLink {
     pub(crate) receiver: IpcBytesReceiver,
@@ -92,6 +133,17 @@ pub struct WorkerLink {
 }
 
 /// Why a worker could not connect to its coordinator.
+///
+/// ```
+/// use protocol::{ConnectError, VersionMismatch};
+///
+/// let error = ConnectError::Version(VersionMismatch { worker: 2, coordinator: 1 });
+/// match &error {
+///     ConnectError::NotACoordinator(_) => println!("do not start this by hand: {error}"),
+///     ConnectError::Version(mismatch) => assert_eq!(error.to_string(), mismatch.to_string()),
+///     ConnectError::Unreachable(_) => println!("it is dead: {error}"),
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// Standard input is not what a coordinator gives its workers.
@@ -167,6 +219,15 @@ fn take_stdin() -> io::Result<OwnedFd> {
 
 /// Makes a link within one process, for tests and for programs that serve on a thread. No greeting is
 /// exchanged on it.
+///
+/// ```
+/// let (coordinator, worker) = protocol::in_memory()?;
+/// coordinator.sender.send(&protocol::ToWorker::Pill.encode()?)?;
+/// // A pill before the start: there is nothing to do, and nothing is asked for.
+/// let served = protocol::serve(worker, |_| Err(protocol::TaskError::new("it knows nothing")))?;
+/// assert_eq!(served, protocol::Served::Pill);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// No memory, or no more descriptors.

@@ -19,6 +19,25 @@ fn run(name: &str, arguments: &[&str]) -> String {
 }
 
 #[test]
+fn every_example_is_short_told_of_in_the_guide_and_run_here() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let guide = std::fs::read_to_string(root.join("docs/embedding.md")).unwrap();
+    let examples = std::fs::read_dir(root.join("coordinator/examples")).unwrap();
+    let examples: Vec<_> = examples.map(|example| example.unwrap().path()).collect();
+    assert!(examples.len() >= 6, "{examples:?}");
+    for path in examples {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let lines = std::fs::read_to_string(&path).unwrap().lines().count();
+        assert!(lines <= 60, "{name} has {lines} lines");
+        assert!(guide.contains(&format!("| `{name}` |")), "the guide says nothing of {name}");
+        let tests = include_str!("embedding.rs");
+        let is_run =
+            ["run(\"", "examples/"].iter().any(|before| tests.contains(&format!("{before}{name}\"")));
+        assert!(is_run, "no test runs {name}");
+    }
+}
+
+#[test]
 fn the_primes_example_tells_who_found_which_prime() {
     let out = run("primes", &[]);
     let found: Vec<&str> =

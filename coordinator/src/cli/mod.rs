@@ -1,6 +1,19 @@
 //! The command line: clap's types in, typed settings on, and one place that prints errors.
 //!
-//! A program with kinds of its own gets the whole command by calling [`main_with`].
+//! A program with kinds of its own gets the whole command by calling [`main_with`]:
+//!
+//! ```no_run
+//! use coordinator::cli::{kinds_with, main_with};
+//! use jobs::TextKind;
+//!
+//! static LENGTH: TextKind = TextKind::new("length", "counts the characters of a text", |text| {
+//!     Ok(text.chars().count().into())
+//! });
+//!
+//! fn main() -> std::process::ExitCode {
+//!     main_with(kinds_with(&[&LENGTH]))
+//! }
+//! ```
 
 mod check;
 mod completions;
@@ -31,9 +44,13 @@ use clap::{Parser, Subcommand};
 use jobs::Kind;
 use jobs::spec::SpecErrors;
 
+#[doc(hidden)]
 pub use execute::execute;
+#[doc(hidden)]
 pub use exit::{Exit, UsageError};
+#[doc(hidden)]
 pub use logging::Verbosity;
+#[doc(hidden)]
 pub use request::{ReportSettings, RunRequest};
 
 use crate::job::Kinds;
@@ -99,17 +116,11 @@ enum Command {
 /// first thing in `main`: the command runs the program again as its workers.
 ///
 /// ```no_run
-/// use jobs::{Kind, TextKind};
-///
-/// static LENGTH: TextKind = TextKind::new("length", "counts the characters of a text", |text| {
-///     Ok(text.chars().count().into())
-/// });
-///
 /// fn main() -> std::process::ExitCode {
-///     coordinator::cli::main_with(coordinator::cli::kinds_with(&[&LENGTH]))
+///     coordinator::cli::main_with(jobs::registry()) // the `coordinator` command itself
 /// }
 /// ```
-pub fn main_with(kinds: Kinds) -> ExitCode {
+pub fn main_with(kinds: &'static [&'static dyn Kind]) -> ExitCode {
     if worker::is_worker_invocation(std::env::args_os()) {
         return worker::serve_kinds(kinds);
     }
@@ -127,7 +138,17 @@ pub fn main_with(kinds: Kinds) -> ExitCode {
 }
 
 /// These kinds, and behind them those that every `coordinator` knows.
-pub fn kinds_with(kinds: &[&'static dyn Kind]) -> Kinds {
+///
+/// ```
+/// use jobs::{Kind, TextKind};
+///
+/// static LENGTH: TextKind = TextKind::new("length", "counts the characters of a text", |text| {
+///     Ok(text.chars().count().into())
+/// });
+/// let kinds = coordinator::cli::kinds_with(&[&LENGTH]);
+/// assert_eq!(kinds.len(), jobs::registry().len() + 1);
+/// ```
+pub fn kinds_with(kinds: &[&'static dyn Kind]) -> &'static [&'static dyn Kind] {
     // Once a process, for as long as it lives.
     Vec::leak([kinds, jobs::registry()].concat())
 }

@@ -19,6 +19,15 @@ impl<O: DeserializeOwned> Future for Handle<O> {
 }
 
 /// A submission that waits for room without holding up a thread. See [`Pool::submit_async`].
+///
+/// ```
+/// # async fn example(pool: &coordinator::Pool<u64, u64>) -> Result<(), coordinator::Error> {
+/// let submit: coordinator::Submit<u64, u64> = pool.submit_async(7);
+/// let handle = submit.await?; // when there is room
+/// println!("{}", handle.await?); // when it is done
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "nothing is submitted until it is awaited"]
 pub struct Submit<I, O> {

@@ -17,14 +17,47 @@ const CAPACITY: usize = 16 * 1024;
 
 /// Sets up a [`Pool`]. Start it with [`function`](Self::function) or [`task_type`](Self::task_type).
 ///
-/// ```
-/// # use std::time::Duration;
-/// let builder = coordinator::Pool::builder()
-///     .workers(4)
-///     .timeout(Duration::from_secs(30))
-///     .retries(1)
-///     .memory(512 << 20);
-/// # let _ = builder;
+/// ```standalone_crate
+/// use std::num::NonZeroU64;
+/// use std::time::Duration;
+///
+/// use coordinator::Pool;
+/// use coordinator::outcome::Reason;
+/// use coordinator::pool::{BatchSize, Order};
+///
+/// fn double(n: u64) -> u64 {
+///     2 * n
+/// }
+///
+/// fn main() -> Result<(), coordinator::Error> {
+///     coordinator::worker().function(double).serve();
+///     let pool = Pool::builder()
+///         .workers(2)
+///         .capacity(1000)
+///         // How long a task may take, and what is tried again.
+///         .soft_timeout(Duration::from_secs(5))
+///         .timeout(Duration::from_secs(30))
+///         .retries(1)
+///         .retry_on([Reason::Signal, Reason::Timeout])
+///         .cancel_grace(Duration::from_millis(100))
+///         // What a worker may use.
+///         .memory(2 << 30)
+///         .cpu_seconds(600)
+///         .open_files(256)
+///         .file_size(1 << 30)
+///         // When a worker is replaced.
+///         .max_tasks_per_worker(NonZeroU64::MAX)
+///         .max_memory_growth(1 << 30)
+///         // How tasks go in and results come out.
+///         .batch(BatchSize::Auto)
+///         .order(Order::Completion)
+///         // How workers are started, and what they start.
+///         .start_timeout(Duration::from_secs(60))
+///         .starts_programs(false)
+///         .function(double)?;
+///     assert_eq!(pool.map(0..100_u64).filter_map(Result::ok).sum::<u64>(), 9900);
+///     Ok(())
+/// }
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until a function or task type is given to it"]
@@ -154,6 +187,11 @@ impl Builder {
     }
 
     /// The program to run as a worker, with a [`worker()`](super::worker()) line of its own; by default this one.
+    ///
+    /// ```
+    /// let builder = coordinator::Pool::builder().worker_program("/usr/lib/my-program/worker");
+    /// # let _ = builder;
+    /// ```
     pub fn worker_program(mut self, program: impl Into<PathBuf>) -> Self {
         self.options.worker_program = Some(program.into());
         self
@@ -179,6 +217,14 @@ impl Builder {
     }
 
     /// Starts a pool of this type of tasks, each worker with a state made from `config`.
+    ///
+    /// ```
+    /// # fn example<T: coordinator::TaskType<Config = String>>() -> Result<(), coordinator::Error> {
+    /// let pool = coordinator::Pool::builder().workers(2).task_type::<T>(&"to be or not".to_owned())?;
+    /// # let _ = pool;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As for [`function`](Self::function); or the config can't be encoded, or takes more than 48 KiB.

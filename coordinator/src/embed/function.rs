@@ -29,6 +29,20 @@ use super::Context;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// For code that takes any of them:
+///
+/// ```
+/// use coordinator::{Context, Function, TaskError};
+///
+/// /// Runs whatever function it is given, and says so.
+/// fn loudly<M, F: Function<M>>(task: F, input: F::Input, context: &Context<'_>) -> Result<F::Output, TaskError> {
+///     context.log("it begins");
+///     let output: F::Output = task.call(input, context)?;
+///     context.log("it has ended");
+///     Ok(output)
+/// }
+/// ```
 pub trait Function<Marker>: Copy + Send + Sync + 'static {
     /// What goes in.
     type Input: Serialize + DeserializeOwned;

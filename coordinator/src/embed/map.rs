@@ -171,6 +171,17 @@ fn decode<O: DeserializeOwned>(outcome: &Outcome<'_>) -> Result<O, Error> {
 }
 
 /// The results of [`Pool::map`].
+///
+/// ```
+/// # fn example(pool: &coordinator::Pool<u64, u64>) -> Result<(), coordinator::Error> {
+/// let mut results = pool.map(0..); // without end: taken only as far as results are
+/// if let Some(first) = results.next() {
+///     println!("{}", first?);
+/// }
+/// drop(results); // what is on its way is cancelled
+/// # Ok(())
+/// # }
+/// ```
 pub struct Map<I, O, T>(Way<I, O, T>)
 where
     I: Serialize,
@@ -265,6 +276,14 @@ where
 ///
 /// Where the pool breaks in the middle, the last item is its error, under the number of the first input that was
 /// not taken.
+///
+/// ```
+/// # fn example(pool: &coordinator::Pool<u64, u64>) -> Result<(), coordinator::Error> {
+/// let found = pool.map_unordered(100..200).find(|(_, result)| matches!(result, Ok(42)));
+/// println!("{:?}", found.map(|(number, _)| 100 + number));
+/// # Ok(())
+/// # }
+/// ```
 pub struct MapUnordered<I, O, T>
 where
     I: Serialize,

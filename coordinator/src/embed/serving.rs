@@ -26,6 +26,8 @@ use super::{Context, Error, Function};
 ///     type Input = usize;
 ///     type Output = String;
 ///
+///     const NAME: &'static str = "words";
+///
 ///     fn start(config: String) -> Result<Self, TaskError> {
 ///         Ok(Self(config.split(' ').map(str::to_owned).collect()))
 ///     }

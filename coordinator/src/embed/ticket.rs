@@ -69,17 +69,29 @@ impl Ticket {
 ///
 /// Dropping a handle lets the task go on.
 ///
-/// ```
-/// # fn example(pool: &coordinator::Pool<u64, u64>) -> Result<(), coordinator::Error> {
+/// ```standalone_crate
 /// use std::time::Duration;
 ///
-/// let handle = pool.submit(7)?;
-/// match handle.wait_timeout(Duration::from_secs(1)) {
-///     Some(result) => println!("{}", result?),
-///     None => handle.cancel(),
+/// use coordinator::Pool;
+///
+/// fn wait(millis: u64) -> u64 {
+///     std::thread::sleep(Duration::from_millis(millis));
+///     millis
 /// }
-/// # Ok(())
-/// # }
+///
+/// fn main() -> Result<(), coordinator::Error> {
+///     coordinator::worker().function(wait).serve();
+///     let pool = Pool::builder().workers(2).function(wait)?;
+///     let (short, long) = (pool.submit(1_u64)?, pool.submit(3_600_000_u64)?);
+///     assert_eq!(short.wait()?, 1);
+///     assert!(short.is_done() && short.try_get().is_some_and(|result| result.is_ok()));
+///
+///     assert!(long.wait_timeout(Duration::from_millis(10)).is_none());
+///     println!("task {:?} takes too long", long.id());
+///     long.cancel();
+///     assert!(long.wait().is_err_and(|error| error.is_cancelled()));
+///     Ok(())
+/// }
 /// ```
 #[derive(Debug)]
 pub struct Handle<O> {

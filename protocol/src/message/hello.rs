@@ -11,6 +11,17 @@ const MAGIC: [u8; 8] = *b"COORDWRK";
 const MAX_KINDS: usize = 1024;
 
 /// A worker's first frame.
+///
+/// ```
+/// use protocol::{Hello, PROTOCOL_VERSION};
+///
+/// let hello = Hello { version: PROTOCOL_VERSION, build: "0.1.0", kinds: vec!["upper"] };
+/// let mut frame = Vec::new();
+/// hello.encode(&mut frame);
+/// assert_eq!(Hello::decode(&frame)?, hello);
+/// assert!(hello.check().is_ok());
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hello<'a> {
     /// The version of the protocol that the worker speaks.
@@ -22,6 +33,12 @@ pub struct Hello<'a> {
 }
 
 /// Two programs of different versions.
+///
+/// ```
+/// let hello = protocol::Hello { version: 99, build: "9.9.9", kinds: vec![] };
+/// let mismatch = hello.check().expect_err("of another version");
+/// assert_eq!((mismatch.worker, mismatch.coordinator), (99, protocol::PROTOCOL_VERSION));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the worker speaks version {worker} of the protocol, the coordinator version {coordinator}: \

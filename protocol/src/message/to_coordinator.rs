@@ -4,6 +4,16 @@ use super::{DecodeError, MAX_FRAME, Outcomes};
 use crate::{TaskId, codec};
 
 /// A frame from a worker, after its [`Hello`](super::Hello).
+///
+/// ```
+/// use protocol::{FromWorker, TaskId};
+///
+/// let progress = FromWorker::Progress { task: TaskId(3), attempt: 1, done: 7, total: 100 };
+/// let mut frame = Vec::new();
+/// progress.encode(&mut frame);
+/// assert_eq!(FromWorker::decode(&frame)?, progress);
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::BorrowDecode)]
 pub enum FromWorker<'a> {
     /// The handler is made: the worker can do this job.
@@ -47,6 +57,15 @@ pub enum FromWorker<'a> {
 }
 
 /// Why a worker ends in an orderly way.
+///
+/// ```
+/// use protocol::{FromWorker, Why};
+///
+/// let goodbye = FromWorker::Goodbye { tasks: 5, busy_nanos: 1_000_000, why: Why::Pill };
+/// if let FromWorker::Goodbye { why: Why::Recycle, .. } = goodbye {
+///     println!("a fresh process is wanted");
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode)]
 pub enum Why {
     /// It took the pill.

@@ -21,6 +21,18 @@ use crate::{
 };
 
 /// How serving ended, in an orderly way.
+///
+/// ```
+/// use protocol::Served;
+///
+/// fn exit_code(served: Served) -> u8 {
+///     match served {
+///         Served::Pill | Served::Recycled | Served::CoordinatorGone => 0,
+///         Served::Refused => 1,
+///     }
+/// }
+/// assert_eq!(exit_code(Served::Pill), 0);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Served {
     /// The pill came; everything before it is done and reported.
@@ -34,6 +46,14 @@ pub enum Served {
 }
 
 /// Why a worker can't go on.
+///
+/// ```
+/// let (coordinator, worker) = protocol::in_memory()?;
+/// coordinator.sender.send(protocol::BatchEncoder::new().bytes())?; // tasks, and nobody said of what kind
+/// let error = protocol::serve(worker, |_| Err(protocol::TaskError::new("it knows nothing")));
+/// assert!(matches!(error, Err(protocol::ServeError::OutOfTurn(_))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The coordinator sent something that is not of the protocol.
@@ -53,6 +73,21 @@ pub enum ServeError {
 /// A panic of the handler is caught, reported and ends the serving; see [`Served::Recycled`]. For that, the
 /// process's panic hook is replaced by one that records the panics that will be caught, and hands all
 /// others on.
+///
+/// ```
+/// # struct Upper;
+/// # impl protocol::Handler for Upper {
+/// #     fn run(&mut self, task: &protocol::Task<'_>, value: &mut Vec<u8>) -> Result<(), protocol::TaskError> {
+/// #         value.extend(task.payload.to_ascii_uppercase());
+/// #         Ok(())
+/// #     }
+/// # }
+/// let (coordinator, link) = protocol::in_memory()?;
+/// drop(coordinator);
+/// let served = protocol::serve(link, |_| Ok(Box::new(Upper)))?;
+/// assert_eq!(served, protocol::Served::CoordinatorGone);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// The coordinator breaks the protocol, or the link fails otherwise than by the coordinator's end.

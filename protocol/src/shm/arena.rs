@@ -17,6 +17,20 @@ const GRAIN: usize = 4096;
 /// Shared memory that large payloads are taken from. Clones are the same memory.
 ///
 /// Its size bounds what all payloads that are on their way take; memory that was never used takes none.
+///
+/// ```
+/// use protocol::Arena;
+///
+/// let arena = Arena::new(1 << 20)?;
+/// assert_eq!(arena.capacity(), 1 << 20);
+/// let mut part = arena.take(1000).expect("there is room");
+/// part.fill(7);
+/// assert!(arena.take(1 << 20).is_none(), "not while that part is in use");
+/// drop(part);
+/// assert!(arena.wait(1 << 20).is_some());
+/// assert!(arena.wait(2 << 20).is_none(), "it will never fit");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Arena {
     shared: Arc<Shared>,
@@ -31,6 +45,15 @@ struct Shared {
 
 /// A part of an [`Arena`], owned until it is dropped. Fill it before it is sent; whoever has sent it must not
 /// change it before the task's outcome is there.
+///
+/// ```
+/// let arena = protocol::Arena::new(1 << 20)?;
+/// let mut extent = arena.take(5).expect("there is room");
+/// extent.copy_from_slice(b"large");
+/// assert_eq!((&extent[..], extent.offset()), (b"large".as_slice(), 0));
+/// assert!(extent.is_of(&arena) && extent.is_of(&extent.arena()));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Extent {
     shared: Arc<Shared>,
