@@ -112,7 +112,13 @@ pub struct OutcomeBatch {
     records: Vec<Record>,
     bytes: Vec<u8>,
     long_bytes: usize,
+    // Memory of long values that were read: fresh memory costs a page fault for every 4 KiB of the next one.
+    // Invariant: empty vectors, together at most SPARE_BYTES.
+    spare: Vec<Vec<u8>>,
 }
+
+/// How much memory of long values a batch keeps, in bytes.
+const SPARE_BYTES: usize = 20 << 20;
 
 #[derive(Debug, Clone)]
 struct Record {
@@ -132,8 +138,9 @@ struct Record {
 #[derive(Debug, Clone)]
 enum Rest {
     Nothing,
-    /// A value that is worth no copying.
-    Long(Box<[u8]>),
+    /// A value that is worth no copying. Boxed, since nearly all records are others'.
+    #[allow(clippy::box_collection, reason = "a record is to be small")]
+    Long(Box<Vec<u8>>),
     Failed(Box<Failure>),
 }
 
@@ -181,7 +188,7 @@ impl OutcomeBatch {
         self.long_bytes += value.len();
         self.push(Outcome { result: Ok(&[]), ..outcome });
         if let Some(record) = self.records.last_mut() {
-            record.rest = Rest::Long(value.into_boxed_slice());
+            record.rest = Rest::Long(Box::new(value));
         }
     }
 
@@ -216,10 +223,51 @@ impl OutcomeBatch {
         self.records.iter_mut().for_each(|record| record.task = number(record.task));
     }
 
+    /// Takes the long value of the outcome that was pushed as this one, where it has one; it is empty then.
+    pub fn take_long(&mut self, index: usize) -> Option<Vec<u8>> {
+        match &mut self.records.get_mut(index)?.rest {
+            Rest::Long(value) => {
+                self.long_bytes = self.long_bytes.saturating_sub(value.len());
+                Some(std::mem::take(&mut **value))
+            }
+            Rest::Nothing | Rest::Failed(_) => None,
+        }
+    }
+
+    /// Memory for a long value: used before, where there is some of about this length.
+    pub(crate) fn room_for(&mut self, length: usize) -> Vec<u8> {
+        let fits = |spare: &Vec<u8>| (length..=length.saturating_mul(2)).contains(&spare.capacity());
+        match self.spare.iter().position(fits) {
+            Some(at) => self.spare.swap_remove(at),
+            None => Vec::with_capacity(length),
+        }
+    }
+
     /// Forgets the outcomes and keeps the memory.
     pub fn clear(&mut self) {
+        if self.long_bytes > 0 {
+            self.keep_memory();
+        }
         self.records.clear();
         self.bytes.clear();
         self.long_bytes = 0;
+    }
+
+    /// Keeps the long values' memory, the latest ones', as far as it may.
+    fn keep_memory(&mut self) {
+        let mut kept: usize = self.spare.iter().map(Vec::capacity).sum();
+        for record in &mut self.records {
+            let Rest::Long(value) = &mut record.rest else { continue };
+            let mut value = std::mem::take(&mut **value);
+            if value.capacity() > SPARE_BYTES {
+                continue;
+            }
+            while kept + value.capacity() > SPARE_BYTES && !self.spare.is_empty() {
+                kept = kept.saturating_sub(self.spare.remove(0).capacity());
+            }
+            kept += value.capacity();
+            value.clear();
+            self.spare.push(value);
+        }
     }
 }

@@ -108,6 +108,14 @@ fn nonsense_costs_the_worker_its_life_at_once_and_nobody_a_result() {
         "text",
         "two-values",
         "no-chunks",
+        "ask-twice",
+        "piece-without",
+        "piece-outside",
+        "piece-empty",
+        "pieces-over",
+        "pieces-many",
+        "piece-claim",
+        "deaf",
     ];
     let rehearsal = Rehearsal::new(400, "");
     let mut lives = Figures::default();
@@ -166,7 +174,7 @@ fn a_wrong_greeting_costs_a_restart_and_for_ever_the_run() {
     let rehearsal = Rehearsal::new(100, "");
     let reasons = [
         ("magic", "a greeting that is not a worker's"),
-        ("version", "the worker speaks version 7 of the protocol, the coordinator version 1"),
+        ("version", "the worker speaks version 8 of the protocol, the coordinator version 2"),
         ("empty-hello", "a frame of 0 bytes"),
         ("no-channel", "without having sent its channel"),
     ];

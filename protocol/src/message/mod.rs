@@ -16,11 +16,11 @@ pub(crate) use hello::check_version;
 pub use hello::{Hello, VersionMismatch};
 pub(crate) use outcomes::{OutcomeEncoder, Status};
 pub use outcomes::{OutcomeResult, Outcomes, OutcomesIter, WireOutcome};
-pub use to_coordinator::{FromWorker, Why};
+pub use to_coordinator::{FromWorker, Piece, Why};
 pub use to_worker::{Large, Limits, Start, ToWorker};
 
 /// The version of everything that follows the greeting. A worker of another version is refused.
-pub const PROTOCOL_VERSION: u32 = 1;
+pub const PROTOCOL_VERSION: u32 = 2;
 
 /// The longest message to a worker, in bytes: sending one never blocks within a worker's credit.
 pub const MAX_MESSAGE: usize = 64 << 10;
@@ -37,6 +37,9 @@ pub const MAX_FRAME: usize = 256 << 10;
 
 /// The longest value of a task, in bytes.
 pub const MAX_VALUE: u64 = 64 << 20;
+
+/// How many pieces may lie in a worker's outbox that it has not been told are taken.
+pub const MAX_PIECES: usize = 32;
 
 /// The longest sentence in an outcome, in bytes. A worker cuts what is longer.
 pub const MAX_TEXT: usize = 8 << 10;
