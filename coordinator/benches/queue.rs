@@ -6,7 +6,9 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use coordinator::pool::BatchSize;
-use coordinator::queue::{Command, Death, Event, Lease, Queue, QueueConfig, Report, Time, Verdict, WorkerId};
+use coordinator::queue::{
+    Command, Death, Event, Leases, Queue, QueueConfig, Report, Time, Verdict, WorkerId,
+};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 
@@ -89,11 +91,14 @@ impl Desk {
         }
     }
 
-    fn run(&mut self, worker: WorkerId, tasks: &[Lease], commands: &mut Vec<Command>) {
-        let ok = |lease: &Lease| Report { task: lease.task, attempt: lease.attempt, verdict: Verdict::Ok };
+    fn run(&mut self, worker: WorkerId, tasks: &[Leases], commands: &mut Vec<Command>) {
+        let ok = |leases: &Leases| {
+            let Leases { first, count, attempt } = *leases;
+            Report { first, count, attempt, verdict: Verdict::Ok }
+        };
         self.reports.clear();
         self.reports.extend(tasks.iter().map(ok));
-        let busy = TASK * u32::try_from(tasks.len()).unwrap();
+        let busy = TASK * tasks.iter().map(|leases| leases.count).sum::<u32>();
         self.now = self.now.after(busy);
         let event = Event::Outcomes { worker, busy, reports: &self.reports };
         self.queue.handle(self.now, event, commands);

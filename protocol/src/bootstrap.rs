@@ -277,11 +277,11 @@ mod tests {
     fn a_worker_refuses_a_coordinator_of_another_version_and_lets_it_know() {
         let (ours, theirs) = stream_pair().unwrap();
         let cell = StatusCell::new().unwrap();
-        welcome::send(&ours, PROTOCOL_VERSION + 8, cell.as_fd()).unwrap();
+        welcome::send(&ours, PROTOCOL_VERSION + 7, cell.as_fd()).unwrap();
         let error = WorkerLink::connect_over(theirs, "nowhere", &[]).unwrap_err();
         let sentence = error.to_string();
         assert!(
-            sentence.contains("worker speaks version 2") && sentence.contains("version 10"),
+            sentence.contains("worker speaks version 3") && sentence.contains("version 10"),
             "{sentence}"
         );
         let mut reader = FrameReader::new();

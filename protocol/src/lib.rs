@@ -90,8 +90,9 @@ pub use ids::TaskId;
 pub use link::{ConnectError, CoordinatorEnd, TaskSender, WorkerLink, in_memory};
 pub use message::{
     Batch, BatchEncoder, BatchTasks, DecodeError, FromWorker, Hello, Large, Limits, MAX_FRAME, MAX_MESSAGE,
-    MAX_PAYLOAD, MAX_PIECES, MAX_SETUP, MAX_TEXT, MAX_VALUE, OutcomeResult, Outcomes, OutcomesIter,
-    PROTOCOL_VERSION, Piece, Start, TaskHead, ToWorker, TooLong, VersionMismatch, Why, WireOutcome,
+    MAX_PAYLOAD, MAX_PIECES, MAX_SETUP, MAX_TASKS, MAX_TEXT, MAX_VALUE, OutcomeResult, OutcomeRun,
+    OutcomeRuns, Outcomes, OutcomesIter, PROTOCOL_VERSION, Piece, RunResult, Start, TaskHead, ToWorker,
+    TooLong, Values, VersionMismatch, Why, WireOutcome,
 };
 pub use outbox::PieceError;
 pub use payloads::Payloads;

@@ -52,12 +52,35 @@ impl Payloads {
     /// Appends copies of those payloads of `other` that stand at `places`, all at once.
     pub fn append(&mut self, other: &Self, places: Range<usize>) {
         let Some(ends) = other.ends.get(places.clone()) else { return };
-        let from =
-            places.start.checked_sub(1).and_then(|before| other.ends.get(before)).copied().unwrap_or(0);
+        let from = other.start(places.start).unwrap_or(0);
         let bytes = other.bytes.get(from..ends.last().copied().unwrap_or(from)).unwrap_or_default();
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
         self.ends.extend(ends.iter().map(|end| end - from + start));
+    }
+
+    /// The payloads at `places`, end to end, and the length of each, where they all have the same.
+    pub fn alike(&self, places: Range<usize>) -> Option<(usize, &[u8])> {
+        let start = self.start(places.start)?;
+        let ends = self.ends.get(places)?;
+        let length = ends.first()?.checked_sub(start)?;
+        let mut before = start;
+        // Without an early end: this way it is done with several at once.
+        let differ = ends.iter().fold(0, |differ, &end| {
+            let other = (end - before) ^ length;
+            before = end;
+            differ | other
+        });
+        (differ == 0).then(|| Some((length, self.bytes.get(start..before)?))).flatten()
+    }
+
+    /// Where the payload at `index` begins.
+    #[inline]
+    fn start(&self, index: usize) -> Option<usize> {
+        match index.checked_sub(1) {
+            Some(before) => self.ends.get(before).copied(),
+            None => Some(0),
+        }
     }
 
     /// The lengths of all payloads, in bytes, in order.
@@ -75,11 +98,7 @@ impl Payloads {
     #[inline]
     pub fn get(&self, index: usize) -> Option<&[u8]> {
         let end = *self.ends.get(index)?;
-        let start = match index.checked_sub(1) {
-            Some(before) => *self.ends.get(before)?,
-            None => 0,
-        };
-        self.bytes.get(start..end)
+        self.bytes.get(self.start(index)?..end)
     }
 
     /// All payloads, in order.
@@ -113,6 +132,16 @@ mod tests {
         assert_eq!((list.len(), list.total_bytes(), list.get(0)), (2, 3, Some(b"one".as_slice())));
         list.truncate(0);
         assert_eq!(list.total_bytes(), 0);
+    }
+
+    #[test]
+    fn payloads_of_one_length_can_be_had_together() {
+        let mut list = Payloads::new();
+        ["a", "bc", "de", "fg", "", ""].iter().for_each(|text| list.push(text.as_bytes()));
+        assert_eq!(list.alike(1..4), Some((2, b"bcdefg".as_slice())));
+        assert_eq!(list.alike(0..1), Some((1, b"a".as_slice())));
+        assert_eq!(list.alike(4..6), Some((0, b"".as_slice())));
+        assert!([0..2, 3..5, 2..2, 5..7].into_iter().all(|places| list.alike(places).is_none()));
     }
 
     #[test]

@@ -15,6 +15,12 @@ pub(crate) fn put(out: &mut Vec<u8>, mut value: u64) {
     out.push(value as u8);
 }
 
+/// How many bytes the encoding of `value` has.
+#[inline]
+pub(crate) fn length(value: u64) -> usize {
+    (u64::BITS - (value | 1).leading_zeros()).div_ceil(7) as usize
+}
+
 /// Takes a number off the front of `bytes`.
 #[inline]
 pub(crate) fn take(bytes: &mut &[u8]) -> Result<u64, DecodeError> {
@@ -74,6 +80,12 @@ impl Steps {
         (step << 1 ^ step >> 63).cast_unsigned()
     }
 
+    /// Passes over the `count` ids that follow the last one.
+    #[inline]
+    pub(crate) fn skip(&mut self, count: u64) {
+        self.expected = self.expected.wrapping_add(count);
+    }
+
     /// The id that a step leads to.
     #[inline]
     pub(crate) fn follow(&mut self, step: u64) -> u64 {
@@ -120,6 +132,7 @@ mod tests {
             let mut bytes = Vec::new();
             put(&mut bytes, value);
             prop_assert!(bytes.len() <= MAX_LENGTH);
+            prop_assert_eq!(bytes.len(), length(value));
             prop_assert_eq!(take(&mut bytes.as_slice()), Ok(value));
         }
 

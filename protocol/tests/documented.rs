@@ -45,7 +45,7 @@ fn there_is_an_example_of_every_message() {
 #[test]
 fn the_greetings_are_as_written_down() {
     let Some(bytes) = example("hello") else { return };
-    let hello = Hello { version: 2, build: "0.1.0", kinds: vec!["primes", "sleep"] };
+    let hello = Hello { version: 3, build: "0.1.0", kinds: vec!["primes", "sleep"] };
     assert_eq!(Hello::decode(&bytes), Ok(hello.clone()));
     let mut encoded = Vec::new();
     hello.encode(&mut encoded);
@@ -78,7 +78,14 @@ fn messages_to_the_worker_are_as_written_down() {
     assert_eq!(ToWorker::Large(large).encode().ok(), example("large"));
     let mut encoder = BatchEncoder::new();
     encoder.begin(7);
-    for (id, attempt, payload) in [(300, 1, b"ab".as_slice()), (301, 2, b""), (299, 1, b"c")] {
+    for (id, attempt, payload) in [
+        (300, 1, b"ab".as_slice()),
+        (301, 2, b""),
+        (299, 1, b"c"),
+        (400, 1, b"d"),
+        (401, 1, b"e"),
+        (402, 1, b"fg"),
+    ] {
         assert!(encoder.push(TaskId(id), attempt, payload));
     }
     assert_eq!(Some(encoder.bytes()), example("batch").as_deref());
@@ -114,7 +121,7 @@ fn frames_from_the_worker_are_as_written_down() {
     }
     let bytes = example("outcomes").unwrap_or_default();
     let Ok(FromWorker::Outcomes(outcomes)) = FromWorker::decode(&bytes) else { panic!("no outcomes") };
-    assert_eq!(outcomes.busy_nanos, 304_000);
+    assert_eq!(outcomes.busy_nanos, 312_000);
     let ends: Vec<_> = outcomes
         .iter()
         .map(Result::unwrap)
@@ -122,6 +129,10 @@ fn frames_from_the_worker_are_as_written_down() {
         .collect();
     let expected = [
         (300, 1, 300, OutcomeResult::Ok(b"ab")),
+        (7, 1, 2, OutcomeResult::Ok(b"cd")),
+        (8, 1, 2, OutcomeResult::Ok(b"ef")),
+        (10, 1, 2, OutcomeResult::Ok(b"")),
+        (11, 1, 2, OutcomeResult::Ok(b"g")),
         (301, 2, 1, OutcomeResult::Error("e")),
         (302, 1, 1, OutcomeResult::Memory("m")),
         (303, 1, 1, OutcomeResult::Panic("p")),

@@ -234,7 +234,7 @@ fn outcomes_that_have_waited_leave_before_a_long_batch_ends() {
     let mut desk = Desk::started(move |task, _| {
         match task.payload {
             b"busy" => {
-                let until = monotonic_nanos() + 2_000_000;
+                let until = monotonic_nanos() + 10_000_000;
                 while monotonic_nanos() < until {}
             }
             b"wait" => gate.recv().unwrap(),

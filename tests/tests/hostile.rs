@@ -105,6 +105,9 @@ fn nonsense_costs_the_worker_its_life_at_once_and_nobody_a_result() {
         "trailing",
         "status",
         "lengths",
+        "no-tasks",
+        "many-tasks",
+        "failed-run",
         "text",
         "two-values",
         "no-chunks",
@@ -174,7 +177,7 @@ fn a_wrong_greeting_costs_a_restart_and_for_ever_the_run() {
     let rehearsal = Rehearsal::new(100, "");
     let reasons = [
         ("magic", "a greeting that is not a worker's"),
-        ("version", "the worker speaks version 8 of the protocol, the coordinator version 2"),
+        ("version", "the worker speaks version 9 of the protocol, the coordinator version 3"),
         ("empty-hello", "a frame of 0 bytes"),
         ("no-channel", "without having sent its channel"),
     ];

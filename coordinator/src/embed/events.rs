@@ -11,7 +11,7 @@ use protocol::TaskId;
 use super::inbox::Shared;
 use crate::outcome::AttemptRecord;
 use crate::pool::{Observer, PoolEvent};
-use crate::queue::{Fate, Time, WorkerId};
+use crate::queue::{Fate, Leases, Time, WorkerId};
 
 /// How many events may wait to be read before they are dropped.
 const EVENTS: usize = 8192;
@@ -241,7 +241,7 @@ fn owned(event: &PoolEvent<'_>) -> Option<Event> {
             Event::Died { worker: number(worker), orderly: *orderly, how: (*how).to_owned() }
         }
         PoolEvent::Sent { worker, tasks } => {
-            Event::Sent { worker: number(worker), tasks: tasks.iter().map(|lease| lease.task).collect() }
+            Event::Sent { worker: number(worker), tasks: tasks.iter().flat_map(Leases::tasks).collect() }
         }
         PoolEvent::Done { worker, tasks } => {
             let tasks = tasks.iter().map(|(task, _, took)| (task, took)).collect();

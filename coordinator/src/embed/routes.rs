@@ -258,18 +258,17 @@ impl Sink for Delivery {
 /// The one map that all of a batch belongs to, where there is one.
 fn only_stream(routes: &mut Routes, batch: &OutcomeBatch) -> Option<Arc<Stream>> {
     let mut only: Option<Arc<Stream>> = None;
-    let mut seen = 0..0;
-    for outcome in batch.iter() {
-        if seen.contains(&outcome.task.0) {
-            continue;
-        }
-        let (first, segment) = routes.of(outcome.task)?;
-        let Arrival::Stream { stream, .. } = &segment.to else { return None };
-        seen = first..first + segment.length;
-        match &only {
-            None => only = Some(Arc::clone(stream)),
-            Some(other) if Arc::ptr_eq(other, stream) => {}
-            Some(_) => return None,
+    for (task, count) in batch.rows() {
+        let (mut next, end) = (task.0, task.0 + count as u64);
+        while next < end {
+            let (first, segment) = routes.of(TaskId(next))?;
+            let Arrival::Stream { stream, .. } = &segment.to else { return None };
+            next = first + segment.length;
+            match &only {
+                None => only = Some(Arc::clone(stream)),
+                Some(other) if Arc::ptr_eq(other, stream) => {}
+                Some(_) => return None,
+            }
         }
     }
     only
@@ -277,23 +276,16 @@ fn only_stream(routes: &mut Routes, batch: &OutcomeBatch) -> Option<Arc<Stream>>
 
 /// Turns task ids into the map's own numbers, and counts them off.
 fn renumber(routes: &mut Routes, batch: &mut OutcomeBatch) {
-    let mut seen = 0..0;
-    let (mut shift, mut ended) = (0_u64, 0);
-    batch.renumber(|task| {
-        if !seen.contains(&task.0) {
-            routes.count_off(seen.start, std::mem::take(&mut ended));
-            if let Some((first, segment)) = routes.of(task) {
-                seen = first..first + segment.length;
-                shift = match segment.to {
-                    Arrival::Stream { first: numbered, .. } => numbered.wrapping_sub(first),
-                    Arrival::Tickets(_) => 0,
-                };
-            }
-        }
-        ended += 1;
-        TaskId(task.0.wrapping_add(shift))
+    batch.renumber(|task, count| {
+        let Some((first, segment)) = routes.of(task) else { return (task, count) };
+        let shift = match segment.to {
+            Arrival::Stream { first: numbered, .. } => numbered.wrapping_sub(first),
+            Arrival::Tickets(_) => 0,
+        };
+        let same = (first + segment.length - task.0).min(count as u64);
+        routes.count_off(first, same);
+        (TaskId(task.0.wrapping_add(shift)), same as usize)
     });
-    routes.count_off(seen.start, ended);
 }
 
 /// Brings each outcome of a mixed batch to where it belongs.

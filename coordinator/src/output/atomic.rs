@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempPath;
 
 use super::OutputError;
+use super::writeback::Writeback;
 
 /// What becomes of a file that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,7 @@ pub struct AtomicFile {
     // Dropped in this order: the name goes while the lock is still held.
     partial: TempPath,
     file: File,
+    writeback: Writeback,
 }
 
 /// Checks what can be known about a target before anything is written.
@@ -71,7 +73,7 @@ impl AtomicFile {
         let file = open_locked(&path, &target)?;
         let partial = TempPath::try_from_path(path).map_err(|cause| OutputError::io(&target, cause))?;
         file.set_len(0).map_err(|cause| OutputError::io(&target, cause))?;
-        Ok(Self { target, existing, partial, file })
+        Ok(Self { target, existing, partial, file, writeback: Writeback::default() })
     }
 
     /// Appends bytes.
@@ -79,7 +81,9 @@ impl AtomicFile {
     /// # Errors
     /// The system refuses: a full disk, for example.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
-        self.file.write_all(bytes).map_err(|cause| OutputError::io(&self.target, cause))
+        self.file.write_all(bytes).map_err(|cause| OutputError::io(&self.target, cause))?;
+        self.writeback.wrote(&self.file, bytes.len());
+        Ok(())
     }
 
     /// Puts the file in its place, safe from a power cut.
@@ -88,8 +92,8 @@ impl AtomicFile {
     /// The system refuses, or the target has appeared since the start and is to stay; the partial file is
     /// left where it is then, so that no result is lost.
     pub fn finish(self) -> Result<(), OutputError> {
-        let Self { target, existing, partial, file } = self;
-        if let Err(cause) = file.sync_all() {
+        let Self { target, existing, partial, file, mut writeback } = self;
+        if let Err(cause) = writeback.finish().and_then(|()| file.sync_all()) {
             // Nothing more can be done for the results than to leave them where they are.
             let _ = partial.keep();
             return Err(OutputError::io(&target, cause));
@@ -113,9 +117,9 @@ impl AtomicFile {
     ///
     /// # Errors
     /// The system refuses.
-    pub fn keep(self) -> Result<PathBuf, OutputError> {
+    pub fn keep(mut self) -> Result<PathBuf, OutputError> {
         let fail = |cause| OutputError::io(&self.target, cause);
-        self.file.sync_all().map_err(fail)?;
+        self.writeback.finish().and_then(|()| self.file.sync_all()).map_err(fail)?;
         self.partial.keep().map_err(|refused| fail(refused.error))
     }
 }

@@ -15,6 +15,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod text;
+mod writeback;
 
 use std::fmt;
 use std::io;

@@ -165,6 +165,11 @@ impl Results {
         self.outlets.into_iter().try_for_each(|outlet| outlet.destination.finish())
     }
 
+    /// True where a file takes its place in the end.
+    pub fn has_file(&self) -> bool {
+        self.outlets.iter().any(|outlet| matches!(outlet.destination, Destination::File(_)))
+    }
+
     /// Not all outcomes are written, and those that are shall be kept: the paths of partial files.
     ///
     /// # Errors

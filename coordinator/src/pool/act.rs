@@ -4,12 +4,11 @@ use protocol::{Limits as WireLimits, Start};
 use tracing::{debug, info, warn};
 
 use super::driver::{Driver, Watch};
-use super::ledger::Meta;
 use super::link::Link;
 use super::observe::PoolEvent;
 use super::report::End;
-use crate::outcome::{AttemptRecord, Failure, Reason};
-use crate::queue::{BatchId, Command, Death, Event, Fate, KillReason, Lease, Running, WorkerId};
+use crate::outcome::{AttemptRecord, Failure, Meta, Reason};
+use crate::queue::{BatchId, Command, Death, Event, Fate, KillReason, Leases, Running, WorkerId};
 use crate::supervisor::with_advice;
 
 impl Driver<'_> {
@@ -100,15 +99,15 @@ impl Driver<'_> {
         }
     }
 
-    fn send(&mut self, worker: WorkerId, batch: BatchId, tasks: &[Lease]) {
+    fn send(&mut self, worker: WorkerId, batch: BatchId, tasks: &[Leases]) {
         let ledger = &self.ledger;
         let Some(Some(link)) = self.links.get_mut(worker.index()) else { return };
         // A dead worker does not take it; its death is told by its pidfd.
         let sent = match tasks {
-            [lease] if let Some(payload) = ledger.large(lease.task) => {
-                link.send_large(batch, *lease, payload)
+            [Leases { first, count: 1, attempt }] if let Some(payload) = ledger.large(*first) => {
+                link.send_large(batch, *first, *attempt, payload)
             }
-            _ => link.send_batch(batch, tasks.iter().map(|lease| (*lease, ledger.payload(lease.task)))),
+            _ => link.send_batch(batch, tasks, ledger),
         };
         if let Err(error) = sent {
             debug!(%worker, %error, "sending failed");
@@ -196,10 +195,13 @@ impl Driver<'_> {
         }
     }
 
-    /// A task that has ended well needs no history of its failed attempts.
-    pub(super) fn forget_history(&mut self, task: protocol::TaskId) {
-        if !self.histories.is_empty() {
-            self.histories.remove(&task);
+    /// Tasks that have ended well need no history of their failed attempts.
+    pub(super) fn forget_histories(&mut self, first: protocol::TaskId, count: usize) {
+        if self.histories.is_empty() {
+            return;
+        }
+        for task in first.0..first.0.saturating_add(count as u64) {
+            self.histories.remove(&protocol::TaskId(task));
         }
     }
 

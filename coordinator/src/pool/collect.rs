@@ -85,7 +85,7 @@ impl Driver<'_> {
         let unreported = link.unreported();
         self.queue.handle(now, Event::Died { worker, running, unreported, death }, &mut commands);
         for command in commands.drain(..) {
-            let Command::Charge { task, attempt, reason, report: None, fate, .. } = command else {
+            let Command::Charge { task, attempt, reason, place: None, fate, .. } = command else {
                 self.later.push(command);
                 continue;
             };

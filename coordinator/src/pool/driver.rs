@@ -14,17 +14,17 @@ use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTime
 use protocol::{MAX_MESSAGE, MAX_PAYLOAD, TaskId, monotonic_nanos};
 
 use super::clock::Clock;
-use super::frames::Details;
+use super::frames::Parsed;
 use super::holdup::{self, Holdup};
-use super::ledger::{Ledger, Meta};
+use super::ledger::Ledger;
 use super::link::Link;
 use super::report::{End, PoolReport, WorkerReport};
 use super::{
     Controlled, Incoming, Observer, Offer, PoolEvent, PoolOptions, Request, RunningTask, Sink, Source,
     Supply, Work,
 };
-use crate::outcome::{AttemptRecord, Outcome, OutcomeBatch};
-use crate::queue::{Command, Event, Queue, QueueConfig, Report, Time, WorkerId};
+use crate::outcome::{AttemptRecord, Meta, Outcome, OutcomeBatch};
+use crate::queue::{Command, Event, Queue, QueueConfig, Time, WorkerId};
 use crate::supervisor::{Guard, Program};
 
 /// How many outcomes are handed to the sink at once, at most.
@@ -105,8 +105,7 @@ pub(super) struct Driver<'a> {
     pub(super) answers: VecDeque<Event<'static>>,
     /// Commands that came up in the middle of a worker's frames or death.
     pub(super) later: Vec<Command>,
-    pub(super) frame_reports: Vec<Report>,
-    pub(super) frame_details: Vec<Details>,
+    pub(super) parsed: Parsed,
     pub(super) print_buffer: Vec<u8>,
     sample_at: Option<Time>,
     /// When the observer is to hear next what the workers are running.
@@ -155,8 +154,7 @@ impl<'a> Driver<'a> {
             commands: Vec::new(),
             answers: VecDeque::new(),
             later: Vec::new(),
-            frame_reports: Vec::new(),
-            frame_details: Vec::new(),
+            parsed: Parsed::default(),
             print_buffer: Vec::new(),
             sample_at: options.max_memory_growth.map(|_| Time(0)),
             look_at: look_every.map(|_| Time(0)),

@@ -4,45 +4,66 @@
 //! one task that takes for ever does not keep the others' bytes in memory. In input order, outcomes wait
 //! here for the older ones.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Range;
 
 use protocol::{Extent, Payloads, TaskId};
 
-use crate::outcome::{Failure, Outcome, OutcomeBatch};
+use crate::outcome::{Failure, Lengths, Meta, Outcome, OutcomeBatch, Strings};
 use crate::pool::Order;
 
 const BLOCK: usize = 1024;
+/// How many buffers for values that wait are kept, to be used again.
+const SPARE_VALUES: usize = 16;
 
-/// How an attempt ended, beside its value.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Meta {
-    pub(super) attempts: u32,
-    pub(super) worker: u32,
-    pub(super) micros: u64,
-    pub(super) slow: bool,
-}
-
+/// Outcomes of tasks with consecutive ids that wait for older ones.
 #[derive(Debug)]
 struct Held {
+    count: usize,
     meta: Meta,
     result: HeldResult,
 }
 
 #[derive(Debug)]
 enum HeldResult {
-    /// A value among the others of its block.
-    Value(Range<usize>),
+    Values(HeldValues),
     Long(Vec<u8>),
     Failed(Box<Failure>),
+}
+
+/// Values end to end.
+#[derive(Debug, Default)]
+struct HeldValues {
+    bytes: Vec<u8>,
+    // Where each ends, unless all have the same length.
+    all: Option<usize>,
+    ends: Vec<u32>,
+}
+
+impl HeldValues {
+    fn fill(&mut self, values: &Strings<'_>) {
+        self.bytes.extend_from_slice(values.bytes());
+        self.all = match values.lengths() {
+            Lengths::All(length) => Some(length),
+            Lengths::Ends { ends, base } => {
+                self.ends.extend(ends.iter().map(|end| end - base));
+                None
+            }
+        };
+    }
+
+    fn strings(&self, count: usize) -> Strings<'_> {
+        let lengths = match self.all {
+            Some(length) => Lengths::All(length),
+            None => Lengths::Ends { ends: &self.ends, base: 0 },
+        };
+        Strings::new(&self.bytes, lengths, count)
+    }
 }
 
 #[derive(Debug, Default)]
 struct Block {
     payloads: Payloads,
-    // Only in input order: outcomes that wait for older ones, and their values end to end.
-    held: Vec<Option<Held>>,
-    values: Vec<u8>,
     released: usize,
 }
 
@@ -55,9 +76,10 @@ pub(super) struct Ledger {
     next_in: u64,
     // In input order, the next to leave.
     next_out: u64,
+    // In input order, outcomes that wait for older ones, by their first ids.
+    held: BTreeMap<u64, Held>,
     held_bytes: usize,
-    // How many outcomes wait for older ones.
-    held: usize,
+    spare_values: Vec<HeldValues>,
     // Outcomes leave with their payloads.
     with_payloads: bool,
     // A block's memory, to be used again.
@@ -74,8 +96,9 @@ impl Ledger {
             first: 0,
             next_in: 0,
             next_out: 0,
+            held: BTreeMap::new(),
             held_bytes: 0,
-            held: 0,
+            spare_values: Vec::new(),
             with_payloads,
             spare: None,
             large: HashMap::new(),
@@ -136,6 +159,36 @@ impl Ledger {
         self.held_bytes
     }
 
+    /// The payloads of tasks with consecutive ids, in parts: each with its first task.
+    pub(super) fn payloads(
+        &self,
+        first: TaskId,
+        count: usize,
+    ) -> impl Iterator<Item = (TaskId, &Payloads, Range<usize>)> {
+        self.parts(first, count).filter_map(|(task, index, places)| {
+            let block = self.blocks.get(index)?.as_deref()?;
+            Some((task, &block.payloads, places))
+        })
+    }
+
+    /// Tasks with consecutive ids by their blocks: the first task, the block, and the places in it.
+    fn parts(
+        &self,
+        first: TaskId,
+        count: usize,
+    ) -> impl Iterator<Item = (TaskId, usize, Range<usize>)> + use<> {
+        let (index, offset) = self.locate(first);
+        let mut done = 0;
+        std::iter::from_fn(move || {
+            let start = (offset + done) % BLOCK;
+            let length = (count - done).min(BLOCK - start);
+            let part =
+                (TaskId(first.0 + done as u64), index + (offset + done) / BLOCK, start..start + length);
+            done += length;
+            (length > 0).then_some(part)
+        })
+    }
+
     /// Takes a task's outcome; it leaves into `out` now, or when its turn comes.
     pub(super) fn settle(
         &mut self,
@@ -144,112 +197,133 @@ impl Ledger {
         result: Result<&[u8], Box<Failure>>,
         out: &mut OutcomeBatch,
     ) {
-        if self.order == Order::Completion || task.0 == self.next_out {
-            let result = result.as_deref().map_err(AsRef::as_ref);
-            let payload = if self.with_payloads { self.payload(task) } else { &[] };
-            out.push(outcome(task, payload, meta, result));
-            self.left(task, out);
+        match result {
+            Ok(value) => self.settle_run(task, meta, &one(value), out),
+            Err(failure) if self.is_next(task) => {
+                self.let_go(task, meta, Err(&failure), out);
+                self.left(task, 1, out);
+            }
+            Err(failure) => self.hold(task, Held { count: 1, meta, result: HeldResult::Failed(failure) }),
+        }
+    }
+
+    /// As [`settle`](Self::settle), for tasks with consecutive ids.
+    pub(super) fn settle_run(
+        &mut self,
+        first: TaskId,
+        meta: Meta,
+        values: &Strings<'_>,
+        out: &mut OutcomeBatch,
+    ) {
+        if self.is_next(first) {
+            self.let_go_run(first, meta, values, out);
+            self.left(first, values.len(), out);
             return;
         }
-        let (index, _) = self.locate(task);
-        let Some(Some(block)) = self.blocks.get_mut(index) else { return };
-        let result = match result {
-            Ok(value) => {
-                let start = block.values.len();
-                block.values.extend_from_slice(value);
-                self.held_bytes += value.len();
-                HeldResult::Value(start..block.values.len())
-            }
-            Err(failure) => HeldResult::Failed(failure),
-        };
-        self.hold(task, Held { meta, result });
+        let mut kept = self.spare_values.pop().unwrap_or_default();
+        kept.fill(values);
+        self.held_bytes += values.bytes().len();
+        self.hold(first, Held { count: values.len(), meta, result: HeldResult::Values(kept) });
     }
 
     /// As [`settle`](Self::settle), for a value that is worth no copying.
     pub(super) fn settle_long(&mut self, task: TaskId, meta: Meta, value: Vec<u8>, out: &mut OutcomeBatch) {
-        if self.order == Order::Completion || task.0 == self.next_out {
-            let payload = if self.with_payloads { self.payload(task) } else { &[] };
-            out.push_long(outcome(task, payload, meta, Ok(&[])), value);
-            self.left(task, out);
+        if self.is_next(task) {
+            self.let_go_long(task, meta, value, out);
+            self.left(task, 1, out);
         } else {
             self.held_bytes += value.len();
-            self.hold(task, Held { meta, result: HeldResult::Long(value) });
+            self.hold(task, Held { count: 1, meta, result: HeldResult::Long(value) });
         }
     }
 
-    fn hold(&mut self, task: TaskId, held: Held) {
-        let (index, offset) = self.locate(task);
-        let Some(Some(block)) = self.blocks.get_mut(index) else { return };
-        if block.held.len() <= offset {
-            block.held.resize_with(block.payloads.len().max(offset + 1), || None);
-        }
-        if let Some(place) = block.held.get_mut(offset) {
-            *place = Some(held);
-            self.held += 1;
-        }
+    fn is_next(&self, task: TaskId) -> bool {
+        self.order == Order::Completion || task.0 == self.next_out
     }
 
-    /// A task's outcome has left: so may those that waited for it.
-    fn left(&mut self, task: TaskId, out: &mut OutcomeBatch) {
-        self.release(task);
-        if self.order == Order::Input {
-            self.next_out += 1;
-            if self.held > 0 {
-                self.release_held(out);
+    fn hold(&mut self, first: TaskId, held: Held) {
+        self.held.insert(first.0, held);
+    }
+
+    fn let_go(&self, task: TaskId, meta: Meta, result: Result<&[u8], &Failure>, out: &mut OutcomeBatch) {
+        let payload = if self.with_payloads { self.payload(task) } else { &[] };
+        out.push(outcome(task, payload, meta, result));
+    }
+
+    fn let_go_long(&self, task: TaskId, meta: Meta, value: Vec<u8>, out: &mut OutcomeBatch) {
+        let payload = if self.with_payloads { self.payload(task) } else { &[] };
+        out.push_long(outcome(task, payload, meta, Ok(&[])), value);
+    }
+
+    fn let_go_run(&self, first: TaskId, meta: Meta, values: &Strings<'_>, out: &mut OutcomeBatch) {
+        if !self.with_payloads {
+            return out.push_run(first, meta, None, *values);
+        }
+        if !self.large.is_empty() {
+            for place in 0..values.len() {
+                let task = TaskId(first.0 + place as u64);
+                self.let_go(task, meta, Ok(values.part(place..place + 1).bytes()), out);
             }
+            return;
+        }
+        let mut done = 0;
+        for (task, payloads, places) in self.payloads(first, values.len()) {
+            let until = done + places.len();
+            out.push_run(task, meta, Some((payloads, places)), values.part(done..until));
+            done = until;
         }
     }
 
-    /// Lets go what waited for the outcome that has just left.
-    fn release_held(&mut self, out: &mut OutcomeBatch) {
-        loop {
-            let task = TaskId(self.next_out);
-            let (index, offset) = self.locate(task);
-            let Some(Some(block)) = self.blocks.get_mut(index) else { return };
-            let Some(held) = block.held.get_mut(offset).and_then(Option::take) else { return };
-            let payload = match self.large.get(&task) {
-                _ if !self.with_payloads => &[][..],
-                Some(large) => large,
-                None => block.payloads.get(offset).unwrap_or_default(),
-            };
-            let Held { meta, result } = held;
+    /// Tasks with consecutive ids have left: so may those that waited for them.
+    fn left(&mut self, first: TaskId, count: usize, out: &mut OutcomeBatch) {
+        self.release(first, count);
+        if self.order == Order::Completion {
+            return;
+        }
+        self.next_out += count as u64;
+        while let Some(first) = self.held.first_entry().filter(|first| *first.key() == self.next_out) {
+            let (task, Held { count, meta, result }) = (TaskId(*first.key()), first.remove());
             match result {
-                HeldResult::Value(range) => {
-                    let value = block.values.get(range).unwrap_or_default();
-                    self.held_bytes = self.held_bytes.saturating_sub(value.len());
-                    out.push(outcome(task, payload, meta, Ok(value)));
+                HeldResult::Values(mut kept) => {
+                    self.held_bytes = self.held_bytes.saturating_sub(kept.bytes.len());
+                    self.let_go_run(task, meta, &kept.strings(count), out);
+                    if self.spare_values.len() < SPARE_VALUES {
+                        kept.bytes.clear();
+                        kept.ends.clear();
+                        self.spare_values.push(kept);
+                    }
                 }
                 HeldResult::Long(value) => {
                     self.held_bytes = self.held_bytes.saturating_sub(value.len());
-                    out.push_long(outcome(task, payload, meta, Ok(&[])), value);
+                    self.let_go_long(task, meta, value, out);
                 }
-                HeldResult::Failed(failure) => out.push(outcome(task, payload, meta, Err(&failure))),
+                HeldResult::Failed(failure) => self.let_go(task, meta, Err(&failure), out),
             }
-            self.next_out += 1;
-            self.held -= 1;
-            self.release(task);
+            self.release(task, count);
+            self.next_out += count as u64;
         }
     }
 
-    /// Forgets a task whose outcome has left, and its block with the last of them.
-    fn release(&mut self, task: TaskId) {
+    /// Forgets tasks whose outcomes have left, and each block with the last of its tasks.
+    fn release(&mut self, first: TaskId, count: usize) {
         if !self.large.is_empty() {
-            self.large.remove(&task);
+            for task in first.0..first.0 + count as u64 {
+                self.large.remove(&TaskId(task));
+            }
         }
-        let (index, _) = self.locate(task);
-        let Some(place) = self.blocks.get_mut(index) else { return };
-        let Some(block) = place else { return };
-        block.released += 1;
-        if block.released < BLOCK {
-            return;
-        }
-        if let Some(mut block) = place.take() {
-            block.payloads.clear();
-            block.held.clear();
-            block.values.clear();
-            block.released = 0;
-            // A block that held large payloads is not worth keeping.
-            self.spare = (block.payloads.capacity() <= 1 << 20).then_some(block);
+        for (_, index, places) in self.parts(first, count) {
+            let Some(place) = self.blocks.get_mut(index) else { return };
+            let Some(block) = place else { continue };
+            block.released += places.len();
+            if block.released < BLOCK {
+                continue;
+            }
+            if let Some(mut block) = place.take() {
+                block.payloads.clear();
+                block.released = 0;
+                // A block that held large payloads is not worth keeping.
+                self.spare = (block.payloads.capacity() <= 1 << 20).then_some(block);
+            }
         }
         while let Some(None) = self.blocks.front() {
             self.blocks.pop_front();
@@ -261,6 +335,11 @@ impl Ledger {
         let block = (task.0 / BLOCK as u64).wrapping_sub(self.first);
         (usize::try_from(block).unwrap_or(usize::MAX), (task.0 % BLOCK as u64) as usize)
     }
+}
+
+/// One value.
+fn one(value: &[u8]) -> Strings<'_> {
+    Strings::new(value, Lengths::All(value.len()), 1)
 }
 
 fn outcome<'a>(

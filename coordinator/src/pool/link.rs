@@ -9,9 +9,10 @@ use protocol::{
     Start, TaskId, ToWorker,
 };
 
+use super::ledger::Ledger;
 use super::lines::Lines;
 use super::long::LongValue;
-use crate::queue::{BatchId, KillReason, Lease, Time, WorkerId};
+use crate::queue::{BatchId, KillReason, Leases, Time, WorkerId};
 use crate::supervisor::{Process, Program, advice};
 
 /// How far the greeting has come.
@@ -176,17 +177,15 @@ impl Link {
     }
 
     /// Sends tasks in one message.
-    pub(super) fn send_batch<'a>(
-        &mut self,
-        id: BatchId,
-        tasks: impl Iterator<Item = (Lease, &'a [u8])>,
-    ) -> io::Result<()> {
+    pub(super) fn send_batch(&mut self, id: BatchId, tasks: &[Leases], ledger: &Ledger) -> io::Result<()> {
         let Stage::Greeted(end) = &mut self.stage else { return Ok(()) };
         let number = self.batches.next();
         self.encoder.begin(number);
-        for (lease, payload) in tasks {
-            if !self.encoder.push(lease.task, lease.attempt, payload) {
-                return Err(io::Error::other("a batch is larger than a message"));
+        for Leases { first, count, attempt } in tasks {
+            for (task, payloads, places) in ledger.payloads(*first, *count as usize) {
+                if !self.encoder.push_run(task, *attempt, payloads, places) {
+                    return Err(io::Error::other("a batch is larger than a message"));
+                }
             }
         }
         let length = self.encoder.len();
@@ -197,12 +196,18 @@ impl Link {
     }
 
     /// Sends one task whose payload lies in the arena.
-    pub(super) fn send_large(&mut self, id: BatchId, lease: Lease, payload: &Extent) -> io::Result<()> {
+    pub(super) fn send_large(
+        &mut self,
+        id: BatchId,
+        task: TaskId,
+        attempt: u32,
+        payload: &Extent,
+    ) -> io::Result<()> {
         let Stage::Greeted(end) = &mut self.stage else { return Ok(()) };
         let number = self.batches.next();
         self.batches.note(id, 1);
         end.cell.open(number, 1);
-        end.send_large(number, lease.task, lease.attempt, payload)
+        end.send_large(number, task, attempt, payload)
     }
 
     pub(super) fn send_pill(&mut self) -> io::Result<()> {

@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use protocol::TaskId;
 
-use super::frames::Details;
 use crate::outcome::AttemptRecord;
-use crate::queue::{Fate, KillReason, Lease, Report, Time, WorkerId};
+use crate::queue::{Fate, KillReason, Leases, Time, WorkerId};
 
 /// Is told what happens in a pool: once a batch or frame, never once a task.
 ///
@@ -71,7 +70,7 @@ pub enum PoolEvent<'a> {
         /// Which worker.
         worker: WorkerId,
         /// What it is to run.
-        tasks: &'a [Lease],
+        tasks: &'a [Leases],
     },
     /// Tasks of a worker ended well, and their outcomes count.
     Done {
@@ -202,14 +201,27 @@ impl Limit {
 /// Tasks that ended well.
 #[derive(Debug, Clone, Copy)]
 pub struct Done<'a> {
-    reports: &'a [Report],
-    details: &'a [Details],
+    runs: &'a [DoneRun],
+    count: usize,
     busy: Duration,
 }
 
+/// Tasks with consecutive ids that ended well, and alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DoneRun {
+    /// The first of them.
+    pub first: TaskId,
+    /// How many.
+    pub count: usize,
+    /// Which attempt of each.
+    pub attempt: u32,
+    /// How long each took, in whole microseconds.
+    pub micros: u64,
+}
+
 impl<'a> Done<'a> {
-    pub(super) fn new(reports: &'a [Report], details: &'a [Details], busy: Duration) -> Self {
-        Self { reports, details, busy }
+    pub(super) fn new(runs: &'a [DoneRun], busy: Duration) -> Self {
+        Self { runs, count: runs.iter().map(|run| run.count).sum(), busy }
     }
 
     /// How long the worker was busy with them, more exactly than the sum of whole microseconds.
@@ -219,41 +231,41 @@ impl<'a> Done<'a> {
 
     /// How many.
     pub fn len(&self) -> usize {
-        self.reports.len()
+        self.count
     }
 
     /// True where there is none.
     pub fn is_empty(&self) -> bool {
-        self.reports.is_empty()
+        self.count == 0
     }
 
-    /// How long each took, in whole microseconds.
-    pub fn micros(&self) -> impl ExactSizeIterator<Item = u64> + use<'a> {
-        self.details.iter().map(|details| details.micros)
+    /// Those that follow each other and took equally long, together: of tiny tasks, there are few such runs.
+    pub fn runs(&self) -> &'a [DoneRun] {
+        self.runs
     }
 
     /// Each task with its attempt and how long that took, to the microsecond.
     pub fn iter(&self) -> impl Iterator<Item = (TaskId, u32, Duration)> + use<'a> {
-        let took = |details: &Details| Duration::from_micros(details.micros);
-        self.reports
-            .iter()
-            .zip(self.details)
-            .map(move |(report, details)| (report.task, report.attempt, took(details)))
+        let one = |run: &DoneRun| {
+            let DoneRun { first, count, attempt, micros } = *run;
+            let task = move |index| TaskId(first.0 + index as u64);
+            (0..count).map(move |index| (task(index), attempt, Duration::from_micros(micros)))
+        };
+        self.runs.iter().flat_map(one)
     }
 }
 
 #[cfg(test)]
 pub(crate) mod testing {
     use super::*;
-    use crate::queue::Verdict;
 
     /// A task that ended well and took so many microseconds.
-    pub(crate) fn done(task: TaskId, micros: u64) -> (Report, Details) {
-        (Report { task, attempt: 1, verdict: Verdict::Ok }, Details::empty(micros))
+    pub(crate) fn done(task: TaskId, micros: u64) -> DoneRun {
+        DoneRun { first: task, count: 1, attempt: 1, micros }
     }
 
     /// Such tasks, reported together.
-    pub(crate) fn tasks<'a>(reports: &'a [Report], details: &'a [Details], busy: Duration) -> Done<'a> {
-        Done::new(reports, details, busy)
+    pub(crate) fn tasks(runs: &[DoneRun], busy: Duration) -> Done<'_> {
+        Done::new(runs, busy)
     }
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use protocol::TaskId;
 
+use super::batch::Batch;
 use super::slots::State;
-use super::worker::{Batch, Phase};
+use super::worker::Phase;
 use super::{Command, Course, Death, KillReason, Queue, Running, Time, WorkerId, is_leased_by};
 use crate::outcome::Reason;
 
@@ -112,7 +113,7 @@ impl Queue {
         slot.kills = slot.kills.saturating_add(1);
         let attempt = slot.attempts.saturating_add(1);
         let fate = self.charge(now, task, reason);
-        out.push(Command::Charge { task, attempt, worker, reason, report: None, fate });
+        out.push(Command::Charge { task, attempt, worker, reason, place: None, fate });
     }
 
     /// Empties a worker's hands and decides whether and when it is started again.

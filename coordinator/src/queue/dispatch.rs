@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use protocol::TaskId;
+use protocol::{MAX_TASKS, TaskId};
 
+use super::batch::Batch;
 use super::ready::Pick;
-use super::slots::State;
-use super::worker::{Batch, CREDIT, Phase};
-use super::{BatchId, Command, Course, Lease, Queue, Time, WorkerId};
+use super::slots::{Leasing, State};
+use super::worker::{CREDIT, Phase};
+use super::{BatchId, Command, Course, Leases, Queue, Time, WorkerId};
 use crate::pool::BatchSize;
-
-/// What a task adds to a message beside its payload, at most.
-const TASK_OVERHEAD: usize = 24;
 
 /// Work that is worth taking from a busy worker when another has none.
 const WORTH_RECALLING: Duration = Duration::from_micros(500);
@@ -103,34 +101,37 @@ impl Queue {
             if let Some(state) = self.worker_mut(worker) {
                 state.lone = true;
             }
-            return self.send(worker, vec![Lease { task, attempt }], now, out);
+            return self.send(worker, vec![Leases::one(task, attempt)], now, out);
         }
     }
 
     /// Takes up to `size` tasks for a worker, within what a message can carry.
-    fn take(&mut self, worker: WorkerId, size: usize) -> Vec<Lease> {
-        let mut tasks = Vec::with_capacity(size);
-        let mut bytes = 0;
-        let (slots, limit) = (&mut self.slots, self.config.batch_bytes);
-        self.ready.pop_while(|task| {
-            // What is no longer there or no longer ready is dropped from its lane.
-            let Some(slot) = slots.get_mut(task) else { return Pick::Stale };
-            if slot.state != State::Ready {
-                return Pick::Stale;
-            }
-            let cost = slot.bytes as usize + TASK_OVERHEAD;
-            if tasks.len() >= size || (!tasks.is_empty() && bytes + cost > limit) {
+    fn take(&mut self, worker: WorkerId, size: usize) -> Vec<Leases> {
+        let mut tasks: Vec<Leases> = Vec::new();
+        let (mut left, mut room) = (size.min(MAX_TASKS), self.config.batch_bytes);
+        let slots = &mut self.slots;
+        self.ready.pop_while(|run| {
+            if left == 0 {
                 return Pick::Enough;
             }
-            bytes += cost;
-            slot.state = State::Leased(worker);
-            tasks.push(Lease { task, attempt: slot.attempts.saturating_add(1) });
-            Pick::Taken
+            match slots.lease(run, worker, left, room, tasks.is_empty()) {
+                // What is no longer there or no longer ready is dropped from its lane.
+                Leasing::Stale => Pick::Stale,
+                Leasing::Full => Pick::Enough,
+                Leasing::Leased(leases, cost) => {
+                    left = left.saturating_sub(leases.count as usize);
+                    room = room.saturating_sub(cost);
+                    if !tasks.last_mut().is_some_and(|last| last.join(&leases)) {
+                        tasks.push(leases);
+                    }
+                    Pick::Taken(leases.count)
+                }
+            }
         });
         tasks
     }
 
-    fn send(&mut self, worker: WorkerId, tasks: Vec<Lease>, now: Time, out: &mut Vec<Command>) {
+    fn send(&mut self, worker: WorkerId, tasks: Vec<Leases>, now: Time, out: &mut Vec<Command>) {
         if tasks.is_empty() {
             return;
         }
@@ -138,14 +139,15 @@ impl Queue {
         self.next_batch += 1;
         let watch = self.shortest_limit();
         let Some(state) = self.worker_mut(worker) else { return };
+        let count = tasks.iter().map(|leases| leases.count as usize).sum();
         state.served = true;
-        state.leased_total += tasks.len() as u64;
-        state.last_batch = tasks.len();
+        state.leased_total += count as u64;
+        state.last_batch = count;
         state.check_at = state.check_at.or(watch.map(|limit| now.after(limit)));
         if state.is_idle() {
             state.news(now);
         }
-        state.batches.push_back(Batch::new(id, tasks.iter().map(|lease| lease.task).collect()));
+        state.batches.push_back(Batch::new(id, tasks.clone()));
         out.push(Command::Send { worker, batch: id, tasks });
     }
 

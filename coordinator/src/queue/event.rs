@@ -106,15 +106,30 @@ pub enum Event<'a> {
     Abort,
 }
 
-/// What became of a task in a worker.
+/// What became of tasks with consecutive ids in a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Report {
-    /// Which task.
-    pub task: TaskId,
-    /// Which attempt.
+    /// The first task.
+    pub first: TaskId,
+    /// How many tasks.
+    pub count: u32,
+    /// Which attempt of each.
     pub attempt: u32,
     /// How it went.
     pub verdict: Verdict,
+}
+
+impl Report {
+    /// What became of one task.
+    pub fn one(task: TaskId, attempt: u32, verdict: Verdict) -> Self {
+        Self { first: task, count: 1, attempt, verdict }
+    }
+
+    /// The tasks, in order.
+    pub fn tasks(&self) -> impl ExactSizeIterator<Item = TaskId> + use<> {
+        let first = self.first.0;
+        (0..self.count).map(move |index| TaskId(first.wrapping_add(index.into())))
+    }
 }
 
 /// How an attempt went, as the worker tells.
@@ -165,7 +180,7 @@ pub enum Command {
         /// The batch's number.
         batch: BatchId,
         /// The tasks, in the order in which they run.
-        tasks: Vec<Lease>,
+        tasks: Vec<Leases>,
     },
     /// Take back what this worker has not started of a batch, and answer with [`Event::Recalled`].
     Recall {
@@ -193,10 +208,10 @@ pub enum Command {
         /// Why.
         reason: KillReason,
     },
-    /// The tasks of these reports (by their place in [`Event::Outcomes`]) have ended well.
+    /// These tasks have ended well.
     Accept {
-        /// The reports.
-        reports: Range<usize>,
+        /// The tasks, by their place among all that the reports of [`Event::Outcomes`] tell of.
+        places: Range<usize>,
     },
     /// An attempt has failed.
     Charge {
@@ -208,8 +223,9 @@ pub enum Command {
         worker: WorkerId,
         /// Why it failed.
         reason: Reason,
-        /// The report that says so, by its place in [`Event::Outcomes`]; none where the worker died of it.
-        report: Option<usize>,
+        /// The task's place among all that the reports of [`Event::Outcomes`] tell of; none where the worker died
+        /// of it.
+        place: Option<usize>,
         /// What happens to the task now.
         fate: Fate,
     },
@@ -242,13 +258,43 @@ pub enum Command {
     Joined,
 }
 
-/// A task in a worker's hands.
+/// Tasks with consecutive ids in a worker's hands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lease {
-    /// The task.
-    pub task: TaskId,
-    /// The attempt that this is, from 1.
+pub struct Leases {
+    /// The first task.
+    pub first: TaskId,
+    /// How many tasks.
+    pub count: u32,
+    /// The attempt that this is of each, from 1.
     pub attempt: u32,
+}
+
+impl Leases {
+    /// One task.
+    pub fn one(task: TaskId, attempt: u32) -> Self {
+        Self { first: task, count: 1, attempt }
+    }
+
+    /// The tasks, in order.
+    pub fn tasks(&self) -> impl ExactSizeIterator<Item = TaskId> + use<> {
+        let first = self.first.0;
+        (0..self.count).map(move |index| TaskId(first.wrapping_add(index.into())))
+    }
+
+    /// Which of them a task is, from 0.
+    pub fn place(&self, task: TaskId) -> Option<u32> {
+        let place = u32::try_from(task.0.checked_sub(self.first.0)?).ok()?;
+        (place < self.count).then_some(place)
+    }
+
+    /// Takes in those that follow directly, of the same attempt; false where they do not.
+    pub(super) fn join(&mut self, next: &Self) -> bool {
+        let follows = self.first.0 + u64::from(self.count) == next.first.0 && self.attempt == next.attempt;
+        if follows {
+            self.count += next.count;
+        }
+        follows
+    }
 }
 
 /// What happens to a task whose attempt has failed.

@@ -12,6 +12,7 @@
 //! The simulator (`sim/`) checks these promises over thousands of seeds, and `mutants.toml` lists bugs that
 //! it must catch.
 
+mod batch;
 mod blame;
 mod cancel;
 mod deadlines;
@@ -29,7 +30,7 @@ mod sim;
 mod tests;
 
 pub use event::{
-    BatchId, Command, Death, Event, Fate, GiveUp, KillReason, Lease, Report, Running, Verdict, WorkerId,
+    BatchId, Command, Death, Event, Fate, GiveUp, KillReason, Leases, Report, Running, Verdict, WorkerId,
 };
 pub use time::Time;
 
@@ -107,7 +108,7 @@ impl Default for QueueConfig {
             timeout: None,
             soft_timeout: None,
             batch: BatchSize::Auto,
-            batch_target: Duration::from_millis(2),
+            batch_target: Duration::from_millis(4),
             batch_bytes: 60 * 1024,
             max_tasks_per_worker: None,
             max_failures: None,
@@ -233,11 +234,7 @@ impl Queue {
     /// Adds a task for each of these payload lengths; as [`put`](Self::put) for each of them.
     pub fn put_all(&mut self, lengths: impl Iterator<Item = usize>, priority: i32) {
         let first = self.slots.next();
-        for bytes in lengths {
-            let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-            self.slots.push(Slot::new(bytes, priority));
-            self.held_bytes += bytes as usize;
-        }
+        self.held_bytes += self.slots.push_all(lengths, priority);
         let last = self.slots.next();
         self.counts.planned += last.0 - first.0;
         self.ready.push_back_all(priority, first, last);

@@ -1,6 +1,9 @@
 //! What workers report: each task of theirs is settled once, and nonsense is counted and ignored.
 
+use std::ops::Range;
 use std::time::Duration;
+
+use protocol::TaskId;
 
 use super::slots::Slot;
 use super::worker::mix;
@@ -25,38 +28,43 @@ impl Queue {
     ) {
         let Some(state) = self.worker_mut(worker) else { return };
         if matches!(state.phase, Phase::Absent { .. } | Phase::Gone) {
-            self.counts.ignored_reports += reports.len() as u64;
+            self.counts.ignored_reports += reports.iter().map(|report| u64::from(report.count)).sum::<u64>();
             return;
         }
-        state.learn(busy, reports.len());
-        self.estimate = Some(mix(self.estimate, busy, reports.len()));
-        let mut accepted = 0..0;
+        let tasks: usize = reports.iter().map(|report| report.count as usize).sum();
+        state.learn(busy, tasks);
+        self.estimate = Some(mix(self.estimate, busy, tasks));
+        let mut accepted = Accepted { places: 0..0, out: &mut *out };
         let mut settled = false;
-        for (index, report) in reports.iter().enumerate() {
-            if accepted.end == index && self.accept_in_order(worker, report) {
-                accepted.end += 1;
-                continue;
+        let mut place = 0;
+        for report in reports {
+            let mut tasks = report.tasks();
+            while let Some(task) = tasks.next() {
+                let in_order = self.accept_in_order(worker, task, 1 + tasks.len(), report);
+                if let Some(others) = in_order.checked_sub(1) {
+                    settled = true;
+                    accepted.push(place..place + in_order);
+                    place += in_order;
+                    // They have been accepted with it.
+                    others.checked_sub(1).and_then(|last| tasks.nth(last));
+                    continue;
+                }
+                if self.settle(worker, task, report.attempt) {
+                    settled = true;
+                    self.end(
+                        now,
+                        worker,
+                        Report::one(task, report.attempt, report.verdict),
+                        place,
+                        &mut accepted,
+                    );
+                } else {
+                    self.counts.ignored_reports += 1;
+                }
+                place += 1;
             }
-            if !self.settle(worker, report) {
-                self.counts.ignored_reports += 1;
-                continue;
-            }
-            settled = true;
-            if let Verdict::Failed(reason) = report.verdict {
-                let fate = self.charge(now, report.task, reason);
-                let (task, attempt) = (report.task, report.attempt);
-                out.push(Command::Charge { task, attempt, worker, reason, report: Some(index), fate });
-                continue;
-            }
-            if accepted.end != index {
-                push_accepted(std::mem::replace(&mut accepted, index..index), out);
-            }
-            accepted.end = index + 1;
-            self.finish(report.task);
-            self.counts.ok += 1;
         }
-        settled |= !accepted.is_empty();
-        push_accepted(accepted, out);
+        accepted.flush();
         let Some(state) = self.worker_mut(worker) else { return };
         // Reports that are ignored get nothing done: they must not keep a hopeless worker alive, nor one that
         // chatters where it should go.
@@ -69,37 +77,65 @@ impl Queue {
         self.stop_after_failures(now, out);
     }
 
-    /// What nearly every report is, in one go: the worker's next task, of the right attempt, has ended well. False
-    /// where it is anything else, and nothing has changed.
-    #[inline]
-    fn accept_in_order(&mut self, worker: WorkerId, report: &Report) -> bool {
-        let Some(state) = self.workers.get_mut(worker.index()) else { return false };
-        let Some(batch) = state.batches.front_mut().filter(|batch| batch.is_next(report.task)) else {
-            return false;
-        };
-        if report.verdict != Verdict::Ok {
-            return false;
+    /// A task that was in its worker's hands has ended there.
+    fn end(
+        &mut self,
+        now: Time,
+        worker: WorkerId,
+        report: Report,
+        place: usize,
+        accepted: &mut Accepted<'_>,
+    ) {
+        let (task, attempt) = (report.first, report.attempt);
+        match report.verdict {
+            Verdict::Failed(reason) => {
+                let fate = self.charge(now, task, reason);
+                accepted.out.push(Command::Charge {
+                    task,
+                    attempt,
+                    worker,
+                    reason,
+                    place: Some(place),
+                    fate,
+                });
+            }
+            Verdict::Ok => {
+                accepted.push(place..place + 1);
+                self.finish(task);
+                self.counts.ok += 1;
+            }
         }
+    }
+
+    /// What nearly every report is, in one go: the worker's next tasks, of the right attempt, have ended well.
+    /// Returns how many of the `left` tasks of this report from `task` on are that, and have been ended.
+    fn accept_in_order(&mut self, worker: WorkerId, task: TaskId, left: usize, report: &Report) -> usize {
+        if report.verdict != Verdict::Ok {
+            return 0;
+        }
+        let Some(state) = self.workers.get_mut(worker.index()) else { return 0 };
+        let Some(batch) = state.batches.front_mut() else { return 0 };
+        let most = batch.next_in_a_row(task).min(left);
         let expected =
             |slot: &Slot| is_leased_by(slot, worker) && slot.attempts.saturating_add(1) == report.attempt;
-        let Some(slot) = self.slots.finish_if(report.task, expected) else { return false };
-        batch.settle_next();
-        self.held_bytes = self.held_bytes.saturating_sub(slot.bytes as usize);
-        self.counts.ok += 1;
-        true
+        let (ended, bytes) = self.slots.finish_while(task, most, expected);
+        batch.settle_next(ended);
+        self.held_bytes = self.held_bytes.saturating_sub(bytes);
+        self.counts.ok += ended as u64;
+        ended
     }
 
     /// Takes a task out of a worker's hands; false where it is not there, or for another attempt.
-    fn settle(&mut self, worker: WorkerId, report: &Report) -> bool {
-        let Some(slot) = self.slots.get(report.task) else { return false };
-        if !is_leased_by(slot, worker) || slot.attempts.saturating_add(1) != report.attempt {
+    fn settle(&mut self, worker: WorkerId, task: TaskId, attempt: u32) -> bool {
+        let Some(slot) = self.slots.get(task) else { return false };
+        if !is_leased_by(slot, worker) || slot.attempts.saturating_add(1) != attempt {
             return false;
         }
         let Some(state) = self.workers.get_mut(worker.index()) else { return false };
-        state.batches.iter_mut().any(|batch| batch.settle(report.task))
+        state.batches.iter_mut().any(|batch| batch.settle(task))
     }
 
-    pub(super) fn finish(&mut self, task: protocol::TaskId) {
+    pub(super) fn finish(&mut self, task: TaskId) {
         if let Some(slot) = self.slots.finish_if(task, |_| true) {
             self.held_bytes = self.held_bytes.saturating_sub(slot.bytes as usize);
         }
@@ -116,20 +152,32 @@ impl Queue {
     }
 }
 
-fn push_accepted(reports: std::ops::Range<usize>, out: &mut Vec<Command>) {
-    if !reports.is_empty() {
-        out.push(Command::Accept { reports });
+/// Accepted tasks, gathered as long as their places follow each other.
+struct Accepted<'a> {
+    places: Range<usize>,
+    out: &'a mut Vec<Command>,
+}
+
+impl Accepted<'_> {
+    fn push(&mut self, places: Range<usize>) {
+        if self.places.end == places.start {
+            self.places.end = places.end;
+        } else {
+            self.flush();
+            self.places = places;
+        }
+    }
+
+    fn flush(&mut self) {
+        if !self.places.is_empty() {
+            self.out.push(Command::Accept { places: self.places.clone() });
+        }
     }
 }
 
 /// The fate of a task whose attempt has failed, decided in one place for all reasons.
 impl Queue {
-    pub(super) fn charge(
-        &mut self,
-        now: Time,
-        task: protocol::TaskId,
-        reason: crate::outcome::Reason,
-    ) -> Fate {
+    pub(super) fn charge(&mut self, now: Time, task: TaskId, reason: crate::outcome::Reason) -> Fate {
         let again = self.config.retry_on.contains(&reason);
         let retries = self.config.retries;
         let Some(slot) = self.slots.get_mut(task) else { return Fate::Failed };
@@ -149,7 +197,7 @@ impl Queue {
     }
 
     /// Exponential, with a jitter of a half to three halves that depends on the seed only.
-    fn backoff(&self, task: protocol::TaskId, attempts: u32) -> Duration {
+    fn backoff(&self, task: TaskId, attempts: u32) -> Duration {
         let doubled = 1u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
         let delay = self.config.backoff.saturating_mul(doubled).min(self.config.backoff_limit);
         let random = split_mix(self.config.seed ^ split_mix(task.0) ^ u64::from(attempts));

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::ops::Range;
 
 use protocol::TaskId;
 
@@ -12,7 +13,9 @@ const AGE: u32 = 64;
 
 #[derive(Debug, Default)]
 struct Lane {
-    tasks: VecDeque<TaskId>,
+    // Consecutive ids stand together. Invariant: none is empty; `length` is the sum of their lengths.
+    runs: VecDeque<Range<u64>>,
+    length: usize,
     // How many of them are no longer there to be had: cancelled ones are not searched for.
     stale: usize,
     passed: u32,
@@ -20,16 +23,53 @@ struct Lane {
 
 impl Lane {
     fn is_empty(&self) -> bool {
-        self.tasks.len() == self.stale
+        self.length == self.stale
+    }
+
+    fn push_back(&mut self, run: Range<u64>) {
+        self.length += usize::try_from(run.end - run.start).unwrap_or(usize::MAX);
+        match self.runs.back_mut() {
+            Some(last) if last.end == run.start => last.end = run.end,
+            _ => self.runs.push_back(run),
+        }
+    }
+
+    fn push_front(&mut self, task: TaskId) {
+        self.length += 1;
+        match self.runs.front_mut() {
+            Some(first) if first.start == task.0 + 1 => first.start = task.0,
+            _ => self.runs.push_front(task.0..task.0 + 1),
+        }
+    }
+
+    /// Takes the first `count` tasks off, all of the first run.
+    fn pop(&mut self, count: u32) {
+        let Some(run) = self.runs.front_mut() else { return };
+        run.start += u64::from(count);
+        if run.is_empty() {
+            self.runs.pop_front();
+        }
+        self.length -= count as usize;
+    }
+
+    /// Drops what is no longer there to be had.
+    fn tidy_up(&mut self, is_stale: impl Fn(TaskId) -> bool) {
+        self.length = 0;
+        self.stale = 0;
+        for run in std::mem::take(&mut self.runs) {
+            for task in run.filter(|task| !is_stale(TaskId(*task))) {
+                self.push_back(task..task + 1);
+            }
+        }
     }
 }
 
-/// What a taker says of a task at the front of a lane.
+/// What a taker says of the tasks at the front of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Pick {
-    /// It takes it.
-    Taken,
-    /// It is no longer there to be had.
+    /// It takes so many of them.
+    Taken(u32),
+    /// The first is no longer there to be had.
     Stale,
     /// It wants no more.
     Enough,
@@ -52,7 +92,7 @@ pub(super) struct Ready {
 
 impl Ready {
     pub(super) fn push_back(&mut self, priority: i32, task: TaskId) {
-        self.lanes.entry(Reverse(priority)).or_default().tasks.push_back(task);
+        self.lanes.entry(Reverse(priority)).or_default().push_back(task.0..task.0 + 1);
         self.count += 1;
     }
 
@@ -60,13 +100,13 @@ impl Ready {
     pub(super) fn push_back_all(&mut self, priority: i32, first: TaskId, last: TaskId) {
         let count = usize::try_from(last.0.saturating_sub(first.0)).unwrap_or(usize::MAX);
         if count > 0 {
-            self.lanes.entry(Reverse(priority)).or_default().tasks.extend((first.0..last.0).map(TaskId));
+            self.lanes.entry(Reverse(priority)).or_default().push_back(first.0..last.0);
             self.count += count;
         }
     }
 
     pub(super) fn push_front(&mut self, priority: i32, task: TaskId) {
-        self.lanes.entry(Reverse(priority)).or_default().tasks.push_front(task);
+        self.lanes.entry(Reverse(priority)).or_default().push_front(task);
         self.count += 1;
     }
 
@@ -100,29 +140,34 @@ impl Ready {
         let Some(lane) = self.lanes.get_mut(&Reverse(priority)) else { return };
         self.count = self.count.saturating_sub(1);
         lane.stale += 1;
-        if lane.stale > STALE && lane.stale * 2 > lane.tasks.len() {
-            lane.tasks.retain(|task| !is_stale(*task));
-            lane.stale = 0;
+        if lane.stale > STALE && lane.stale * 2 > lane.length {
+            lane.tidy_up(is_stale);
         }
         if lane.is_empty() {
             self.lanes.remove(&Reverse(priority));
         }
     }
 
-    /// Takes tasks from the front of the lane whose turn it is, as long as `take` agrees.
-    pub(super) fn pop_while(&mut self, mut take: impl FnMut(TaskId) -> Pick) {
+    /// Takes tasks from the front of the lane whose turn it is, as long as `take` agrees, which is offered
+    /// consecutive ids.
+    pub(super) fn pop_while(&mut self, mut take: impl FnMut(&Range<u64>) -> Pick) {
         let Some(turn) = self.turn() else { return };
         for (priority, lane) in &mut self.lanes {
             lane.passed = if *priority == turn { 0 } else { lane.passed.saturating_add(1) };
         }
         let Some(lane) = self.lanes.get_mut(&turn) else { return };
-        while let Some(task) = lane.tasks.front().copied() {
-            match take(task) {
-                Pick::Taken => self.count = self.count.saturating_sub(1),
-                Pick::Stale => lane.stale = lane.stale.saturating_sub(1),
+        while let Some(run) = lane.runs.front() {
+            match take(run) {
+                Pick::Taken(count) => {
+                    self.count = self.count.saturating_sub(count as usize);
+                    lane.pop(count);
+                }
+                Pick::Stale => {
+                    lane.stale = lane.stale.saturating_sub(1);
+                    lane.pop(1);
+                }
                 Pick::Enough => break,
             }
-            lane.tasks.pop_front();
         }
         if lane.is_empty() {
             self.lanes.remove(&turn);
@@ -159,10 +204,10 @@ mod tests {
 
     fn pop(ready: &mut Ready) -> Option<u64> {
         let mut got = None;
-        ready.pop_while(|task| match got {
+        ready.pop_while(|run| match got {
             None => {
-                got = Some(task.0);
-                Pick::Taken
+                got = Some(run.start);
+                Pick::Taken(1)
             }
             Some(_) => Pick::Enough,
         });

@@ -2,10 +2,11 @@
 //! takes for ever must not keep a million finished ones in memory.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use protocol::TaskId;
 
-use super::WorkerId;
+use super::{Leases, WorkerId};
 
 const BLOCK: usize = 1024;
 
@@ -54,6 +55,10 @@ impl Slot {
         }
     }
 
+    fn cost(&self) -> usize {
+        self.bytes as usize + TASK_COST
+    }
+
     /// A task that seems to kill workers runs alone, so that the next death is certainly its own.
     pub(super) fn is_quarantined(&self) -> bool {
         self.kills >= 2 || self.suspicions >= 2
@@ -64,6 +69,22 @@ impl Slot {
 struct Block {
     slots: Vec<Slot>,
     finished: usize,
+}
+
+/// What a run of tasks adds to a message beside its tasks, in bytes, at most.
+const HEAD_COST: usize = 24;
+/// What a task adds to a message beside its payload, in bytes, at most.
+const TASK_COST: usize = 3;
+
+/// What came of leasing.
+#[derive(Debug)]
+pub(super) enum Leasing {
+    /// These, which cost so many bytes of a message.
+    Leased(Leases, usize),
+    /// The first is no longer there to be had.
+    Stale,
+    /// The first does not fit.
+    Full,
 }
 
 /// All tasks from the oldest block with unfinished ones on.
@@ -94,6 +115,27 @@ impl Slots {
         self.next += 1;
         self.unfinished += 1;
         task
+    }
+
+    /// Adds a task for each of these payload lengths, and returns the sum of those.
+    pub(super) fn push_all(&mut self, lengths: impl Iterator<Item = usize>, priority: i32) -> usize {
+        let mut lengths = lengths.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX)).peekable();
+        let mut total = 0;
+        while let Some(first) = lengths.next() {
+            total += first as usize;
+            self.push(Slot::new(first, priority));
+            let Some(Some(block)) = self.blocks.back_mut() else { continue };
+            let before = block.slots.len();
+            let room = BLOCK - before;
+            block.slots.extend(lengths.by_ref().take(room).map(|bytes| {
+                total += bytes as usize;
+                Slot::new(bytes, priority)
+            }));
+            let added = (block.slots.len() - before) as u64;
+            self.next += added;
+            self.unfinished += added;
+        }
+        total
     }
 
     /// The task, where it has been put and its block has not been dropped.
@@ -140,6 +182,91 @@ impl Slots {
             self.advance();
         }
         Some(known)
+    }
+
+    /// Marks tasks from `first` on as done, up to `most` of them, as long as `may` agrees; returns how many those are
+    /// and the bytes of their payloads.
+    pub(super) fn finish_while(
+        &mut self,
+        first: TaskId,
+        most: usize,
+        may: impl Fn(&Slot) -> bool,
+    ) -> (usize, usize) {
+        let (mut count, mut bytes) = (0, 0);
+        while count < most {
+            let task = TaskId(first.0 + count as u64);
+            if task.0 < self.first * BLOCK as u64 {
+                break;
+            }
+            let (index, offset) = self.locate(task);
+            let Some(place) = self.blocks.get_mut(index) else { break };
+            let Some(block) = place.as_mut() else { break };
+            let wanted = (most - count).min(BLOCK - offset);
+            let slots = block.slots.iter_mut().skip(offset).take(wanted);
+            let mut ended = 0;
+            for slot in slots.take_while(|slot| slot.state != State::Done && may(slot)) {
+                slot.state = State::Done;
+                bytes += slot.bytes as usize;
+                ended += 1;
+            }
+            block.finished += ended;
+            if block.finished == BLOCK {
+                self.spare = place.take().map(|mut block| {
+                    block.slots.clear();
+                    block.slots
+                });
+            }
+            count += ended;
+            if ended < wanted {
+                break;
+            }
+        }
+        self.unfinished -= count as u64;
+        if first.0 == self.oldest && count > 0 {
+            self.oldest += count as u64;
+            self.advance();
+        }
+        (count, bytes)
+    }
+
+    /// Leases tasks with consecutive ids, those of `run`, to a worker: up to `most`, as far as `room` for what they
+    /// cost in a message lasts; `alone`: the first of them whatever it costs.
+    pub(super) fn lease(
+        &mut self,
+        run: &Range<u64>,
+        worker: WorkerId,
+        most: usize,
+        room: usize,
+        alone: bool,
+    ) -> Leasing {
+        let (index, offset) = self.locate(TaskId(run.start));
+        if run.start < self.first * BLOCK as u64 {
+            return Leasing::Stale;
+        }
+        let Some(Some(block)) = self.blocks.get_mut(index) else { return Leasing::Stale };
+        let length = usize::try_from(run.end.saturating_sub(run.start)).unwrap_or(usize::MAX);
+        let mut slots = block.slots.iter_mut().skip(offset).take(length.min(most));
+        let Some(first) = slots.next().filter(|slot| slot.state == State::Ready) else {
+            return Leasing::Stale;
+        };
+        let mut cost = HEAD_COST + first.cost();
+        if cost > room && !alone {
+            return Leasing::Full;
+        }
+        first.state = State::Leased(worker);
+        let attempts = first.attempts;
+        let mut count = 1;
+        for slot in slots {
+            let more = cost + slot.cost();
+            if slot.state != State::Ready || slot.attempts != attempts || more > room {
+                break;
+            }
+            slot.state = State::Leased(worker);
+            cost = more;
+            count += 1;
+        }
+        let leases = Leases { first: TaskId(run.start), count, attempt: attempts.saturating_add(1) };
+        Leasing::Leased(leases, cost)
     }
 
     /// Moves `oldest` over what is done, and drops the blocks in front of it.

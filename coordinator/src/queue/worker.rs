@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use protocol::TaskId;
 
-use super::{BatchId, KillReason, Time};
+use super::batch::Batch;
+use super::{KillReason, Time};
 
 /// At most this many batches are in a worker's hands: one to run and one to go on with.
 pub(super) const CREDIT: usize = 2;
@@ -37,84 +38,6 @@ pub(super) struct Condemned {
     pub(super) since: Time,
     /// The worker knows.
     pub(super) warned: bool,
-}
-
-/// An empty place: no task has this id.
-const NOBODY: TaskId = TaskId(u64::MAX);
-
-/// A batch in a worker's hands.
-#[derive(Debug)]
-pub(super) struct Batch {
-    pub(super) id: BatchId,
-    // As sent. Invariant: a place is taken while that task is leased as part of this batch, and empty from
-    // then on, so that a later lease of the same task to the same worker is not mistaken for this one.
-    tasks: Vec<TaskId>,
-    // Invariant: all places before this one are empty.
-    next: usize,
-    // Invariant: how many places are taken.
-    outstanding: usize,
-    pub(super) recalled: bool,
-}
-
-impl Batch {
-    pub(super) fn new(id: BatchId, tasks: Vec<TaskId>) -> Self {
-        let outstanding = tasks.len();
-        Self { id, tasks, next: 0, outstanding, recalled: false }
-    }
-
-    /// The tasks that are still leased, in the order in which they were sent.
-    pub(super) fn leased(&self) -> impl Iterator<Item = TaskId> {
-        let rest = self.tasks.get(self.next..).unwrap_or_default();
-        rest.iter().copied().filter(|task| *task != NOBODY)
-    }
-
-    /// True where a task is here.
-    pub(super) fn holds(&self, task: TaskId) -> bool {
-        self.leased().any(|leased| leased == task)
-    }
-
-    /// Takes out a task that has ended; false where it is not here.
-    pub(super) fn settle(&mut self, task: TaskId) -> bool {
-        let Some(rest) = self.tasks.get_mut(self.next..) else { return false };
-        let Some(place) = rest.iter_mut().find(|place| **place == task) else { return false };
-        *place = NOBODY;
-        self.outstanding -= 1;
-        self.skip_gone();
-        true
-    }
-
-    /// True where this task is the first that is still leased: honest workers report in order.
-    #[inline]
-    pub(super) fn is_next(&self, task: TaskId) -> bool {
-        self.tasks.get(self.next) == Some(&task)
-    }
-
-    /// Takes out the first task that is still leased; there must be one.
-    #[inline]
-    pub(super) fn settle_next(&mut self) {
-        if let Some(place) = self.tasks.get_mut(self.next) {
-            *place = NOBODY;
-            self.outstanding -= 1;
-            self.next += 1;
-        }
-        self.skip_gone();
-    }
-
-    #[inline]
-    fn skip_gone(&mut self) {
-        while self.tasks.get(self.next) == Some(&NOBODY) {
-            self.next += 1;
-        }
-    }
-
-    /// Takes out everything behind the first `started` tasks that were sent.
-    pub(super) fn take_back(&mut self, started: usize) -> Vec<TaskId> {
-        let unstarted = self.tasks.get_mut(started..).unwrap_or_default();
-        let gone = |place: &mut TaskId| Some(std::mem::replace(place, NOBODY)).filter(|task| *task != NOBODY);
-        let taken: Vec<TaskId> = unstarted.iter_mut().filter_map(gone).collect();
-        self.outstanding -= taken.len();
-        taken
-    }
 }
 
 #[derive(Debug)]
@@ -185,14 +108,14 @@ impl Worker {
     }
 
     pub(super) fn outstanding(&self) -> usize {
-        self.batches.iter().map(|batch| batch.outstanding).sum()
+        self.batches.iter().map(Batch::outstanding).sum()
     }
 
     /// The place of the last batch that holds something not yet started, as far as can be told from here:
     /// of the first batch, one task is certainly running.
     pub(super) fn recallable(&self) -> Option<usize> {
         let holds = |(place, batch): &(usize, &Batch)| {
-            !batch.recalled && batch.outstanding > usize::from(*place == 0)
+            !batch.recalled && batch.outstanding() > usize::from(*place == 0)
         };
         self.batches.iter().enumerate().filter(holds).map(|(place, _)| place).next_back()
     }
@@ -219,7 +142,7 @@ impl Worker {
     /// Drops batches that have nothing outstanding, from the front: one behind an unfinished one is still
     /// unread, and counts.
     pub(super) fn drop_finished_batches(&mut self) {
-        while self.batches.front().is_some_and(|batch| batch.outstanding == 0) {
+        while self.batches.front().is_some_and(|batch| batch.outstanding() == 0) {
             self.batches.pop_front();
         }
         if self.batches.is_empty() {

@@ -103,6 +103,11 @@ impl Gather {
         self.bad_values
     }
 
+    /// True where a file takes its place in the end.
+    pub(super) fn has_file(&self) -> bool {
+        self.results.has_file()
+    }
+
     /// What its time was spent on.
     pub(super) fn effort(&self) -> Effort {
         self.effort

@@ -160,7 +160,10 @@ fn conclude(
     let letters = gather.take_letters();
     let mut recorder = gather.take_recorder();
     let written = match &mut recorder {
-        Some(recorder) if end == End::Done => written.and_then(|()| Ok(recorder.complete()?)),
+        // Where no file takes its place, the last commit is early enough.
+        Some(recorder) if end == End::Done && gather.has_file() => {
+            written.and_then(|()| Ok(recorder.complete()?))
+        }
         _ => written,
     };
     let complete = end == End::Done && written.is_ok();

@@ -1,6 +1,6 @@
 //! Making a run, or taking one over: who may work on it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rusqlite::{ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
@@ -27,6 +27,21 @@ impl Store {
     pub fn create_run(&mut self, run: &NewRun, now: SystemTime) -> Result<ClaimedRun, StoreError> {
         let path = self.path.clone();
         let token = random(&path)?;
+        // A run without an outcome is not worth waiting for the disk: it is there with its first one at the latest,
+        // since nothing in the log is on the disk before what stands in front of it.
+        self.connection.pragma_update(None, "synchronous", "NORMAL").at(&path)?;
+        let claimed = self.insert_and_claim(path.clone(), token, run, now);
+        self.connection.pragma_update(None, "synchronous", "FULL").at(&path)?;
+        claimed
+    }
+
+    fn insert_and_claim(
+        &mut self,
+        path: PathBuf,
+        token: i64,
+        run: &NewRun,
+        now: SystemTime,
+    ) -> Result<ClaimedRun, StoreError> {
         let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).at(&path)?;
         let id = insert_with_id(&transaction, &path, run, now)?;

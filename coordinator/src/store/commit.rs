@@ -65,13 +65,21 @@ pub(super) struct Group {
     pub(super) seen: Vec<(TaskId, Seen)>,
     pub(super) events: Vec<Event>,
     pub(super) end: Option<(RunEnd, Option<Box<Summary>>)>,
+    /// Somebody waits for its commit.
+    pub(super) awaited: bool,
 }
 
 impl Group {
     pub(super) fn add(&mut self, batch: OutcomeBatch) {
+        self.awaited |= batch.is_empty();
         self.outcomes += batch.len();
         self.bytes += batch.total_bytes();
         self.batches.push(batch);
+    }
+
+    /// True where it must not wait for more.
+    pub(super) fn is_urgent(&self) -> bool {
+        self.awaited || self.end.is_some()
     }
 
     fn outcomes(&self) -> impl Iterator<Item = Outcome<'_>> {

@@ -136,7 +136,8 @@ impl Writer {
     }
 
     /// Hands over a batch, without waiting. Outcomes of tasks that are done already are dropped; so are
-    /// those of cancelled tasks, which a resumed run does. All are announced as committed nevertheless.
+    /// those of cancelled tasks, which a resumed run does. All are announced as committed nevertheless. An empty
+    /// batch has everything that was sent before it committed at once.
     ///
     /// # Errors
     /// The batch, where it can't be taken now, or not any more.
@@ -270,8 +271,7 @@ impl Work {
         let mut group = Group::default();
         self.take(&mut group, self.inbox.recv().ok());
         let too_old = after(self.options.delay);
-        while group.end.is_none() && group.outcomes < self.options.group && group.bytes < LARGEST_GROUP_BYTES
-        {
+        while !group.is_urgent() && group.outcomes < self.options.group && group.bytes < LARGEST_GROUP_BYTES {
             select! {
                 recv(self.inbox) -> message => self.take(&mut group, message.ok()),
                 recv(too_old) -> _ => break,

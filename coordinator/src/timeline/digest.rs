@@ -17,8 +17,6 @@ const SLOTS: usize = 120;
 const FIRST_SLOT: u64 = 10_000_000;
 /// How many workers have a row of their own.
 const ROWS: usize = 64;
-/// How many tasks of a report are looked at for the histogram.
-const SAMPLED: usize = 64;
 /// How many kills and deaths are kept.
 const MARKS: usize = 200;
 
@@ -156,12 +154,9 @@ impl Counting {
         self.fill(worker, at, tasks.busy());
         let slot = self.slot_of(at.0);
         add(&mut self.ok, slot, tasks.len() as u64);
-        self.longest = tasks.micros().max().unwrap_or(0).max(self.longest);
-        // Tasks by the hundred in one report are tiny and alike: some of them stand for the others.
-        let step = tasks.len().div_ceil(SAMPLED).max(1);
-        for (index, micros) in tasks.micros().step_by(step).enumerate() {
-            let stands_for = step.min(tasks.len() - index * step);
-            add(&mut self.histogram, histogram_place(micros), stands_for as u64);
+        for run in tasks.runs() {
+            self.longest = self.longest.max(run.micros);
+            add(&mut self.histogram, histogram_place(run.micros), run.count as u64);
         }
     }
 

@@ -1,24 +1,25 @@
-//! Batches: tasks end to end, so that a tiny task costs a few bytes and no allocation at either end.
+//! Batches: tasks end to end, so that a tiny task costs little more than its payload and no allocation at either end.
 
+use std::ops::Range;
+
+use super::runs::{self, MAX_TASKS, RunLengths};
 use super::{DecodeError, MAX_MESSAGE, MAX_PAYLOAD, ToWorker};
 use crate::varint::{self, Steps};
-use crate::{TaskId, codec};
+use crate::{Payloads, TaskId, codec};
 
 /// Tag, batch number and two lengths, as long as they can be.
 const MAX_PREFIX: usize = 1 + 9 + 5 + 5;
-/// Id, attempt and payload length, as long as they can be.
-const MAX_HEAD: usize = varint::MAX_LENGTH + 5 + 3;
+/// A run's first id, count, attempt and lengths, as long as they can be where it has one task.
+const MAX_HEAD: usize = varint::MAX_LENGTH + 3 + 5 + 4;
 
-const _: () = assert!(MAX_PREFIX + MAX_HEAD + MAX_PAYLOAD <= MAX_MESSAGE);
-// Claim words count positions in 16 bits: a message must not hold more tasks of the shortest sort.
-const _: () = assert!(MAX_MESSAGE / 3 <= u16::MAX as usize);
+const _: () = assert!(MAX_PREFIX + 2 * MAX_HEAD + MAX_PAYLOAD <= MAX_MESSAGE);
 
 /// Tasks for one worker, in the order in which it is to do them.
 #[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::BorrowDecode)]
 pub struct Batch<'a> {
     /// The batch's number, from 0 and one more each time, for each process anew.
     pub batch: u64,
-    /// A head a task: id, attempt, payload length.
+    /// A head for each run of tasks with consecutive ids: first id, count, attempt, payload lengths.
     heads: &'a [u8],
     /// The payloads, end to end.
     blob: &'a [u8],
@@ -38,7 +39,13 @@ pub struct TaskHead<'a> {
 impl<'a> Batch<'a> {
     /// The tasks, each checked as it is read. Nothing follows an error.
     pub fn tasks(&self) -> BatchTasks<'a> {
-        BatchTasks { heads: self.heads, blob: self.blob, steps: Steps::new() }
+        BatchTasks {
+            heads: self.heads,
+            blob: self.blob,
+            steps: Steps::new(),
+            left: MAX_TASKS,
+            run: Run { next: 0, count: 0, attempt: 0, each: None },
+        }
     }
 }
 
@@ -48,17 +55,47 @@ pub struct BatchTasks<'a> {
     heads: &'a [u8],
     blob: &'a [u8],
     steps: Steps,
+    // How many tasks there may still be in runs that have not begun.
+    left: usize,
+    run: Run,
+}
+
+/// What is left of the run at hand.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    next: u64,
+    count: usize,
+    attempt: u32,
+    each: Option<u64>,
 }
 
 impl<'a> BatchTasks<'a> {
+    fn begin_run(&mut self) -> Result<(), DecodeError> {
+        let next = self.steps.follow(varint::take(&mut self.heads)?);
+        let count = runs::take_count(&mut self.heads, &mut self.left)?;
+        self.steps.skip(count as u64 - 1);
+        let attempt = varint::take_u32(&mut self.heads)?;
+        let each = runs::take_lengths(&mut self.heads)?;
+        self.run = Run { next, count, attempt, each };
+        Ok(())
+    }
+
     #[inline]
     fn read(&mut self) -> Result<TaskHead<'a>, DecodeError> {
-        let id = TaskId(self.steps.follow(varint::take(&mut self.heads)?));
-        let attempt = varint::take_u32(&mut self.heads)?;
-        let length = varint::take_u32(&mut self.heads)? as usize;
+        if self.run.count == 0 {
+            self.begin_run()?;
+        }
+        let length = match self.run.each {
+            Some(each) => each,
+            None => varint::take(&mut self.heads)?,
+        };
+        let length = usize::try_from(length).map_err(|_| DecodeError::Lengths)?;
         let (payload, rest) = self.blob.split_at_checked(length).ok_or(DecodeError::Lengths)?;
         self.blob = rest;
-        Ok(TaskHead { id, attempt, payload })
+        let id = TaskId(self.run.next);
+        self.run.next = self.run.next.wrapping_add(1);
+        self.run.count -= 1;
+        Ok(TaskHead { id, attempt: self.run.attempt, payload })
     }
 }
 
@@ -67,13 +104,14 @@ impl<'a> Iterator for BatchTasks<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.heads.is_empty() {
+        if self.run.count == 0 && self.heads.is_empty() {
             let left_over = !std::mem::take(&mut self.blob).is_empty();
             return left_over.then_some(Err(DecodeError::Lengths));
         }
         let task = self.read();
         if task.is_err() {
             (self.heads, self.blob) = (&[], &[]);
+            self.run.count = 0;
         }
         Some(task)
     }
@@ -88,6 +126,24 @@ pub struct BatchEncoder {
     blob: Vec<u8>,
     message: Vec<u8>,
     steps: Option<Steps>,
+    // The run that goes on, and the lengths of its payloads where they differ.
+    open: Option<OpenRun>,
+    list: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct OpenRun {
+    first: u64,
+    attempt: u32,
+    lengths: RunLengths,
+}
+
+impl OpenRun {
+    fn is_followed_by(&self, id: TaskId, attempt: u32, length: usize) -> bool {
+        self.first.checked_add(self.lengths.count as u64) == Some(id.0)
+            && self.attempt == attempt
+            && self.lengths.takes(length as u64)
+    }
 }
 
 impl BatchEncoder {
@@ -102,24 +158,73 @@ impl BatchEncoder {
         self.count = 0;
         self.heads.clear();
         self.blob.clear();
+        self.list.clear();
         self.steps = None;
+        self.open = None;
     }
 
     /// Appends a task and returns `true`, or returns `false` where the message would grow beyond
-    /// [`MAX_MESSAGE`]. The first task of a batch fits if its payload is at most [`MAX_PAYLOAD`].
+    /// [`MAX_MESSAGE`], or the batch beyond [`MAX_TASKS`]. The first task of a batch fits if its payload is at most
+    /// [`MAX_PAYLOAD`].
     #[inline]
     pub fn push(&mut self, id: TaskId, attempt: u32, payload: &[u8]) -> bool {
-        let used = MAX_PREFIX + MAX_HEAD + self.heads.len() + self.blob.len();
-        if payload.len() > MAX_PAYLOAD || used + payload.len() > MAX_MESSAGE {
+        self.append(id, attempt, payload.len(), 1, payload)
+    }
+
+    /// Appends tasks with consecutive ids from `first` on, whose payloads stand at `places`: as
+    /// [`push`](Self::push) for each of them. Where it returns `false`, some may have been appended.
+    pub fn push_run(
+        &mut self,
+        first: TaskId,
+        attempt: u32,
+        payloads: &Payloads,
+        places: Range<usize>,
+    ) -> bool {
+        if let Some((length, bytes)) = payloads.alike(places.clone()) {
+            return self.append(first, attempt, length, places.len(), bytes);
+        }
+        let mut tasks = places.zip(0..);
+        tasks.all(|(place, index)| {
+            let id = TaskId(first.0.wrapping_add(index));
+            payloads.get(place).is_some_and(|payload| self.push(id, attempt, payload))
+        })
+    }
+
+    /// Appends `count` tasks whose payloads, all `length` bytes long, stand end to end in `bytes`.
+    fn append(&mut self, id: TaskId, attempt: u32, length: usize, count: usize, bytes: &[u8]) -> bool {
+        let growth = match &self.open {
+            Some(run) if run.is_followed_by(id, attempt, length) => run.lengths.growth(length as u64, count),
+            _ => 0,
+        };
+        let used = MAX_PREFIX + 2 * MAX_HEAD + self.heads.len() + self.list.len() + self.blob.len();
+        let too_long = length > MAX_PAYLOAD || used + bytes.len() + growth > MAX_MESSAGE;
+        if too_long || self.count + count > MAX_TASKS {
             return false;
         }
-        let step = self.steps.get_or_insert_with(Steps::new).to(id.0);
-        varint::put(&mut self.heads, step);
-        varint::put(&mut self.heads, u64::from(attempt));
-        varint::put(&mut self.heads, payload.len() as u64);
-        self.blob.extend_from_slice(payload);
-        self.count += 1;
+        match &mut self.open {
+            Some(run) if run.is_followed_by(id, attempt, length) => {
+                run.lengths.push(length as u64, count, &mut self.list);
+            }
+            _ => {
+                self.close_run();
+                let lengths = RunLengths::new(length as u64, count);
+                self.open = Some(OpenRun { first: id.0, attempt, lengths });
+            }
+        }
+        self.blob.extend_from_slice(bytes);
+        self.count += count;
         true
+    }
+
+    fn close_run(&mut self) {
+        let Some(OpenRun { first, attempt, lengths }) = self.open.take() else { return };
+        let steps = self.steps.get_or_insert_with(Steps::new);
+        varint::put(&mut self.heads, steps.to(first));
+        steps.skip(lengths.count as u64 - 1);
+        varint::put(&mut self.heads, lengths.count as u64);
+        varint::put(&mut self.heads, u64::from(attempt));
+        lengths.put(&self.list, &mut self.heads);
+        self.list.clear();
     }
 
     /// How many tasks it holds.
@@ -134,6 +239,7 @@ impl BatchEncoder {
 
     /// The batch as a message: what [`TaskSender::send`](crate::TaskSender::send) takes.
     pub fn bytes(&mut self) -> &[u8] {
+        self.close_run();
         self.message.clear();
         let batch = Batch { batch: self.batch, heads: &self.heads, blob: &self.blob };
         codec::encode(&ToWorker::Batch(batch), &mut self.message);
@@ -143,6 +249,8 @@ impl BatchEncoder {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+
     use super::*;
 
     fn read(bytes: &[u8]) -> (u64, Vec<TaskHead<'_>>) {
@@ -194,6 +302,64 @@ mod tests {
     }
 
     #[test]
+    fn tiny_tasks_in_a_row_share_one_head() {
+        let mut payloads = Payloads::new();
+        (0..1000_u64).for_each(|number| payloads.push(&number.to_le_bytes()));
+        let mut encoder = BatchEncoder::new();
+        encoder.begin(0);
+        assert!(encoder.push_run(TaskId(70), 1, &payloads, 0..600));
+        assert!(encoder.push_run(TaskId(670), 1, &payloads, 600..1000));
+        assert!(encoder.bytes().len() < 8 * 1000 + 20);
+        let tasks = read(encoder.bytes()).1;
+        assert_eq!(tasks.len(), 1000);
+        for (task, number) in tasks.iter().zip(0..1000_u64) {
+            assert_eq!((task.id.0, task.payload), (70 + number, number.to_le_bytes().as_slice()));
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_runs_come_back(
+            runs in vec((0..=255_u8, 0..=255_u8, vec(vec(0..=255_u8, 0..4), 0..50)), 0..50)
+        ) {
+            let mut encoder = BatchEncoder::new();
+            encoder.begin(3);
+            let (mut wanted, mut id) = (Vec::new(), 0_u64);
+            for (gap, attempt, list) in &runs {
+                id += u64::from(gap % 3);
+                let mut payloads = Payloads::new();
+                list.iter().for_each(|payload| payloads.push(payload));
+                let attempt = u32::from(attempt % 2);
+                proptest::prop_assert!(encoder.push_run(TaskId(id), attempt, &payloads, 0..list.len()));
+                for payload in list {
+                    wanted.push(TaskHead { id: TaskId(id), attempt, payload });
+                    id += 1;
+                }
+            }
+            proptest::prop_assert_eq!(encoder.len(), wanted.len());
+            proptest::prop_assert_eq!(read(encoder.bytes()).1, wanted);
+        }
+    }
+
+    #[test]
+    fn more_tasks_than_a_batch_may_have_are_refused() {
+        for heads in
+            [[0, 0, 1, 0].as_slice(), &[0, 0x80, 0x80, 4, 1, 0], &[0, 0xff, 0xff, 3, 1, 0, 0, 1, 1, 0]]
+        {
+            let tasks: Vec<_> = Batch { batch: 0, heads, blob: b"" }.tasks().collect();
+            assert_eq!(tasks.last(), Some(&Err(DecodeError::Heads)), "{heads:?}");
+            assert!(tasks.len() <= MAX_TASKS + 1);
+        }
+        let mut encoder = BatchEncoder::new();
+        let mut nothing = Payloads::new();
+        (0..MAX_TASKS).for_each(|_| nothing.push(b""));
+        encoder.begin(0);
+        assert!(encoder.push_run(TaskId(0), 1, &nothing, 0..MAX_TASKS));
+        assert!(!encoder.push(TaskId(MAX_TASKS as u64), 1, b""));
+        assert_eq!(read(encoder.bytes()).1.len(), MAX_TASKS);
+    }
+
+    #[test]
     fn an_encoder_forgets_the_batch_before() {
         let mut encoder = BatchEncoder::new();
         encoder.begin(0);
@@ -206,7 +372,13 @@ mod tests {
 
     #[test]
     fn payloads_that_do_not_add_up_are_refused() {
-        for (heads, blob) in [([0, 1, 4].as_slice(), b"abc".as_slice()), (&[0, 1, 2], b"abc"), (&[], b"a")] {
+        for (heads, blob) in [
+            ([0, 1, 1, 8].as_slice(), b"abc".as_slice()),
+            (&[0, 1, 1, 4], b"abc"),
+            (&[0, 2, 1, 1, 2, 2], b"abc"),
+            (&[0, 2, 1, 4], b"abc"),
+            (&[], b"a"),
+        ] {
             let tasks: Vec<_> = Batch { batch: 0, heads, blob }.tasks().collect();
             assert_eq!(tasks.last(), Some(&Err(DecodeError::Lengths)), "{heads:?}");
         }
@@ -214,7 +386,7 @@ mod tests {
 
     #[test]
     fn nothing_follows_a_broken_head() {
-        let batch = Batch { batch: 0, heads: &[0, 0x80], blob: b"abc" };
+        let batch = Batch { batch: 0, heads: &[0, 1, 0x80], blob: b"abc" };
         assert_eq!(batch.tasks().collect::<Vec<_>>(), [Err(DecodeError::Heads)]);
     }
 }

@@ -24,16 +24,16 @@ fn from_worker(frame: &FromWorker<'_>, golden: &str) {
 
 #[test]
 fn golden_version() {
-    assert_eq!(PROTOCOL_VERSION, 2, "new goldens for a new version");
+    assert_eq!(PROTOCOL_VERSION, 3, "new goldens for a new version");
 }
 
 #[test]
 fn golden_hello() {
     let mut bytes = Vec::new();
-    Hello { version: 2, build: "0.1.0", kinds: vec!["primes", "sleep"] }.encode(&mut bytes);
+    Hello { version: 3, build: "0.1.0", kinds: vec!["primes", "sleep"] }.encode(&mut bytes);
     assert_eq!(
         hex(&bytes),
-        "43 4f 4f 52 44 57 52 4b 02 00 00 00 05 00 30 2e 31 2e 30 02 00 06 00 70 72 69 6d 65 73 05 00 73 6c 65 65 70"
+        "43 4f 4f 52 44 57 52 4b 03 00 00 00 05 00 30 2e 31 2e 30 02 00 06 00 70 72 69 6d 65 73 05 00 73 6c 65 65 70"
     );
 }
 
@@ -52,10 +52,20 @@ fn golden_start() {
 fn golden_batch() {
     let mut encoder = BatchEncoder::new();
     encoder.begin(7);
-    for (id, attempt, payload) in [(300, 1, b"ab".as_slice()), (301, 2, b""), (299, 1, b"c")] {
+    for (id, attempt, payload) in [
+        (300, 1, b"ab".as_slice()),
+        (301, 2, b""),
+        (299, 1, b"c"),
+        (400, 1, b"d"),
+        (401, 1, b"e"),
+        (402, 1, b"fg"),
+    ] {
         assert!(encoder.push(TaskId(id), attempt, payload));
     }
-    assert_eq!(hex(encoder.bytes()), "01 07 0a d8 04 01 02 00 02 00 05 01 01 03 61 62 63");
+    assert_eq!(
+        hex(encoder.bytes()),
+        "01 07 15 d8 04 01 01 04 00 01 02 00 05 01 01 02 c8 01 03 01 01 01 01 02 07 61 62 63 64 65 66 67"
+    );
 }
 
 #[test]
@@ -85,6 +95,12 @@ fn golden_outcomes() {
     encoder.blob.extend_from_slice(b"ab");
     encoder.push(TaskId(300), 1, Status::Ok, 2);
     encoder.settle(300_000);
+    encoder.blob.extend_from_slice(b"cdefg");
+    encoder.push(TaskId(7), 1, Status::Ok, 2);
+    encoder.push(TaskId(8), 1, Status::Ok, 2);
+    encoder.push(TaskId(10), 1, Status::Ok, 0);
+    encoder.push(TaskId(11), 1, Status::Ok, 1);
+    encoder.settle(8_000);
     encoder.push_failure(TaskId(301), 2, Status::Error, "e");
     encoder.push_failure(TaskId(302), 1, Status::Memory, "m");
     encoder.push_failure(TaskId(303), 1, Status::Panic, "p");
@@ -92,7 +108,7 @@ fn golden_outcomes() {
     encoder.settle(4_000);
     from_worker(
         &FromWorker::Outcomes(encoder.outcomes().unwrap()),
-        "02 fc 80 a3 04 00 18 d8 04 08 ac 02 02 00 11 01 01 00 0a 01 01 00 0b 01 01 09 0c 01 f0 a2 04 05 61 62 65 6d 70",
+        "02 fc c0 c2 04 00 2b d8 04 01 08 ac 02 04 cb 04 02 08 02 04 02 02 08 02 01 00 01 c2 04 01 11 01 02 00 01 0a 01 02 00 01 0b 01 02 09 01 0c 01 e0 c5 08 0a 61 62 63 64 65 66 67 65 6d 70",
     );
 }
 

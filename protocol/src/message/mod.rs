@@ -8,6 +8,7 @@ mod batch;
 mod golden;
 mod hello;
 mod outcomes;
+mod runs;
 mod to_coordinator;
 mod to_worker;
 
@@ -15,12 +16,15 @@ pub use batch::{Batch, BatchEncoder, BatchTasks, TaskHead};
 pub(crate) use hello::check_version;
 pub use hello::{Hello, VersionMismatch};
 pub(crate) use outcomes::{OutcomeEncoder, Status};
-pub use outcomes::{OutcomeResult, Outcomes, OutcomesIter, WireOutcome};
+pub use outcomes::{
+    OutcomeResult, OutcomeRun, OutcomeRuns, Outcomes, OutcomesIter, RunResult, Values, WireOutcome,
+};
+pub use runs::MAX_TASKS;
 pub use to_coordinator::{FromWorker, Piece, Why};
 pub use to_worker::{Large, Limits, Start, ToWorker};
 
 /// The version of everything that follows the greeting. A worker of another version is refused.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// The longest message to a worker, in bytes: sending one never blocks within a worker's credit.
 pub const MAX_MESSAGE: usize = 64 << 10;

@@ -1,7 +1,7 @@
 //! The worker side: takes batches, runs them task by task, and reports.
 //!
 //! A tiny task costs no allocation, no lock and no system call here. Outcomes leave in frames: at the end
-//! of a batch, and in a long one about every millisecond.
+//! of a batch, and in a long one about every four milliseconds.
 
 mod meter;
 mod outgoing;

@@ -16,14 +16,14 @@ use std::sync::Arc;
 /// A frame of outcomes leaves once it is this long.
 const FLUSH_BYTES: usize = 128 << 10;
 /// Outcomes leave, in the middle of a batch, once the last ones left this long ago.
-const FLUSH_NANOS: u64 = 1_000_000;
+const FLUSH_NANOS: u64 = 4_000_000;
 /// A longer value leaves by itself, before its outcome.
 const MAX_INLINE: usize = 64 << 10;
 /// A buffer that has grown beyond this for one value is given back: fresh memory costs a page fault for every
 /// 4 KiB of the next one.
 const KEEP: usize = 20 << 20;
 
-// Whatever one more task adds to a frame that is not yet full must fit, with heads that have not settled.
+// Whatever one more task adds to a frame that is not yet full must fit.
 const _: () = assert!(FLUSH_BYTES + MAX_INLINE + (4 << 10) < MAX_FRAME);
 
 /// What to do after a batch.

@@ -4,9 +4,10 @@ use protocol::TaskId;
 
 use super::book::{Book, Course, Phase, Place};
 use super::ensure;
+use super::process::Lease;
 use crate::outcome::Reason;
 use crate::pool::BatchSize;
-use crate::queue::{BatchId, Command, Event, Fate, KillReason, Lease, Queue, Time, WorkerId};
+use crate::queue::{BatchId, Command, Event, Fate, KillReason, Leases, Queue, Time, WorkerId};
 
 /// Credit: batches in a worker's hands.
 const CREDIT: usize = 2;
@@ -44,9 +45,9 @@ impl Book {
             }
             Command::Pill { worker } => self.check_pill(now, *worker),
             Command::Kill { worker, reason } => self.check_kill(now, *worker, *reason),
-            Command::Accept { reports } => self.check_accept(reports.clone()),
-            Command::Charge { task, attempt, worker, reason, report, fate } => {
-                self.check_charged(event, *worker, *task, *attempt, *reason, *report)?;
+            Command::Accept { places } => self.check_accept(places.clone()),
+            Command::Charge { task, attempt, worker, reason, place, fate } => {
+                self.check_charged(event, *worker, *task, *attempt, *reason, *place)?;
                 self.check_fate(now, *task, *reason, *fate)
             }
             Command::Slow { worker, task, attempt } => self.check_slow(now, *worker, *task, *attempt),
@@ -87,7 +88,12 @@ impl Book {
         Ok(())
     }
 
-    fn check_send(&mut self, now: Time, worker: WorkerId, batch: BatchId, leases: &[Lease]) -> Checked {
+    fn check_send(&mut self, now: Time, worker: WorkerId, batch: BatchId, leases: &[Leases]) -> Checked {
+        let one = |leases: &Leases| {
+            let attempt = leases.attempt;
+            leases.tasks().map(move |task| Lease { task, attempt })
+        };
+        let leases: Vec<Lease> = leases.iter().flat_map(one).collect();
         let at = worker.index();
         ensure!(self.course == Course::Work, "a batch after a stop");
         ensure!(!self.congested, "a batch while congested");
@@ -108,7 +114,7 @@ impl Book {
         let lone =
             leases.iter().any(|lease| quarantined(lease.task)) || hands.iter().any(|t| quarantined(*t));
         ensure!(!lone || (hands.is_empty() && leases.len() == 1), "a quarantined task has company");
-        for lease in leases {
+        for lease in &leases {
             self.check_lease(now, *lease)?;
             self.tasks[lease.task.0 as usize].place = Place::Leased { seat: at, batch };
         }
@@ -216,13 +222,13 @@ impl Book {
         Ok(())
     }
 
-    fn check_accept(&mut self, reports: std::ops::Range<usize>) -> Checked {
-        ensure!(!reports.is_empty(), "nothing is accepted");
-        for index in reports {
+    fn check_accept(&mut self, places: std::ops::Range<usize>) -> Checked {
+        ensure!(!places.is_empty(), "nothing is accepted");
+        for index in places {
             let report = self.reports.get_mut(index).and_then(Option::take);
             let Some(report) = report else { return Err(format!("report {index} is accepted")) };
             ensure!(Self::failed(report.verdict).is_none(), "{report:?} is accepted");
-            self.finish(report.task);
+            self.finish(report.first);
             self.counts.ok += 1;
         }
         Ok(())
@@ -236,21 +242,21 @@ impl Book {
         task: TaskId,
         attempt: u32,
         reason: Reason,
-        report: Option<usize>,
+        place: Option<usize>,
     ) -> Checked {
         let from = match *event {
             Event::Outcomes { worker, .. } | Event::Died { worker, .. } => Some(worker),
             _ => None,
         };
         ensure!(from == Some(by), "{by} is named for a charge out of {event:?}");
-        let told = match report {
+        let told = match place {
             Some(index) => {
                 let report = self.reports.get_mut(index).and_then(Option::take);
-                report.and_then(|report| Some((report.task, Self::failed(report.verdict)?)))
+                report.and_then(|report| Some((report.first, Self::failed(report.verdict)?)))
             }
             None => self.blamed.take(),
         };
-        self.met.insert(if report.is_some() { "charge by report" } else { "charge by death" });
+        self.met.insert(if place.is_some() { "charge by report" } else { "charge by death" });
         ensure!(told == Some((task, reason)), "task {task} is charged {reason:?} where {told:?} is right");
         let charged = self.tasks[task.0 as usize].charged;
         ensure!(attempt == charged + 1, "attempt {attempt} is charged after {charged}");

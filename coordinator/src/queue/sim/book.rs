@@ -267,10 +267,14 @@ impl Book {
 
     fn note_outcomes(&mut self, now: Time, worker: WorkerId, reports: &[Report]) {
         let at = worker.index();
-        for report in reports {
-            let valid = self.has(at, report.task, report.attempt);
+        let one = |report: &Report| {
+            let Report { attempt, verdict, .. } = *report;
+            report.tasks().map(move |task| Report::one(task, attempt, verdict))
+        };
+        for report in reports.iter().flat_map(one) {
+            let valid = self.has(at, report.first, report.attempt);
             if valid {
-                self.tasks[report.task.0 as usize].place = Place::Reported;
+                self.tasks[report.first.0 as usize].place = Place::Reported;
                 self.seats[at].heard = now;
                 self.seats[at].progressed = true;
                 self.seats[at].streak = 0;
@@ -278,7 +282,7 @@ impl Book {
                 self.counts.ignored_reports += 1;
                 self.met.insert("ignored report");
             }
-            self.reports.push(valid.then_some(*report));
+            self.reports.push(valid.then_some(report));
         }
         self.drop_finished_batches(at);
     }

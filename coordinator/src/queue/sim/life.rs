@@ -5,11 +5,11 @@ use std::time::Duration;
 use protocol::TaskId;
 
 use super::ensure;
-use super::process::{Attempt, Ending, Life, Parcel, Process};
+use super::process::{Attempt, Ending, Lease, Life, Parcel, Process};
 use super::scenario::{Lengths, Mischief};
 use super::world::{Happening, Message, World};
 use crate::outcome::Reason;
-use crate::queue::{BatchId, Death, Lease, Report, Time, Verdict, WorkerId};
+use crate::queue::{BatchId, Death, Report, Time, Verdict, WorkerId};
 
 impl World {
     fn process(&mut self, worker: WorkerId) -> Option<&mut Process> {
@@ -151,7 +151,7 @@ impl World {
             process.current = None;
             process.busy += now.since(attempt.since);
             let Lease { task, attempt: number } = attempt.lease;
-            process.finished.push(Report { task, attempt: number, verdict });
+            process.finished.push(Report::one(task, number, verdict));
             self.check_noticed(worker, attempt)?;
         }
         if !self.has_bad_luck(worker) {

@@ -5,8 +5,15 @@ use std::time::Duration;
 
 use super::rng::Rng;
 use crate::outcome::Reason;
-use crate::queue::{BatchId, Lease, Report, Running, Time, Verdict};
+use crate::queue::{BatchId, Report, Running, Time, Verdict};
 use protocol::TaskId;
+
+/// A task in a worker's hands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Lease {
+    pub(super) task: TaskId,
+    pub(super) attempt: u32,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Life {
@@ -129,6 +136,9 @@ impl Process {
     /// What it tells of what it has done: the truth, or something else.
     pub(super) fn tell(&mut self, planned: u64, may_drop: bool, rng: &mut Rng) -> Vec<Report> {
         let mut reports = std::mem::take(&mut self.finished);
+        if rng.chance(700) {
+            reports = in_runs(&reports);
+        }
         if self.lies {
             for _ in 0..rng.below(4) {
                 lie(&mut reports, planned, may_drop, rng);
@@ -138,10 +148,28 @@ impl Process {
     }
 }
 
+/// What became of tasks in a row alike, told together.
+fn in_runs(reports: &[Report]) -> Vec<Report> {
+    let mut runs: Vec<Report> = Vec::new();
+    for report in reports {
+        let follows = |last: &&mut Report| {
+            let next = last.first.0 + u64::from(last.count);
+            (next, last.attempt, last.verdict) == (report.first.0, report.attempt, Verdict::Ok)
+                && report.verdict == Verdict::Ok
+        };
+        match runs.last_mut().filter(follows) {
+            Some(last) => last.count += report.count,
+            None => runs.push(*report),
+        }
+    }
+    runs
+}
+
 fn lie(reports: &mut Vec<Report>, planned: u64, may_drop: bool, rng: &mut Rng) {
     let place = rng.below(reports.len() as u64 + 1) as usize;
     let invented = Report {
-        task: if rng.chance(700) { TaskId(rng.below(planned + 3)) } else { TaskId(rng.next()) },
+        first: if rng.chance(700) { TaskId(rng.below(planned + 3)) } else { TaskId(rng.next()) },
+        count: rng.range(1, 6) as u32,
         attempt: rng.below(4) as u32,
         verdict: if rng.chance(700) { Verdict::Ok } else { Verdict::Failed(rng.pick(&Reason::ALL)) },
     };

@@ -7,10 +7,10 @@ use protocol::TaskId;
 
 use super::book::Book;
 use super::ensure;
-use super::process::{Parcel, Process};
+use super::process::{Lease, Parcel, Process};
 use super::rng::Rng;
 use super::scenario::Scenario;
-use crate::queue::{BatchId, Command, Death, Event, Queue, Report, Running, Time, WorkerId};
+use crate::queue::{BatchId, Command, Death, Event, Leases, Queue, Report, Running, Time, WorkerId};
 
 /// More than any run needs, by far.
 const MAX_EVENTS: u32 = 400_000;
@@ -341,7 +341,7 @@ impl World {
                 5 => Message::Observed { running: Some(Running { task, attempt, since: Time(0) }) },
                 _ => Message::Outcomes {
                     busy: Duration::ZERO,
-                    reports: vec![Report { task, attempt, verdict }],
+                    reports: vec![Report::one(task, attempt, verdict)],
                 },
             };
             let at = self.now.after(self.rng.micros(0, 20_000));
@@ -371,6 +371,11 @@ impl World {
         match command {
             Command::Start { worker, incarnation } => self.start(worker, incarnation),
             Command::Send { worker, batch, tasks } => {
+                let one = |leases: &Leases| {
+                    let attempt = leases.attempt;
+                    leases.tasks().map(move |task| Lease { task, attempt })
+                };
+                let tasks: Vec<Lease> = tasks.iter().flat_map(one).collect();
                 let end = tasks.len();
                 self.deliver(worker, Parcel::Batch { id: batch, tasks, next: 0, end });
             }

@@ -8,7 +8,7 @@ use protocol::TaskId;
 use super::{MS, Rig, config, crash, kill, ok, pill};
 use crate::outcome::Reason;
 use crate::queue::{
-    Command, Death, Event, Fate, GiveUp, KillReason, Lease, QueueConfig, Report, Verdict, WorkerId,
+    Command, Death, Event, Fate, GiveUp, KillReason, Leases, QueueConfig, Report, Verdict, WorkerId,
 };
 
 #[test]
@@ -136,7 +136,7 @@ fn a_lease_says_which_attempt_it_is() {
         Command::Send { tasks, .. } => Some(tasks),
         _ => None,
     });
-    assert_eq!(leases, Some(vec![Lease { task: TaskId(0), attempt: 2 }]));
+    assert_eq!(leases, Some(vec![Leases::one(TaskId(0), 2)]));
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn nonsense_in_reports_is_counted_and_ignored() {
     rig.take();
     let wrong_attempt = Report { attempt: 2, ..ok(0) };
     rig.told(0, &[wrong_attempt, ok(1), ok(99), ok(0), ok(0)]);
-    assert_eq!(rig.take().first(), Some(&Command::Accept { reports: 3..4 }));
+    assert_eq!(rig.take().first(), Some(&Command::Accept { places: 3..4 }));
     assert_eq!(rig.queue.counts().ignored_reports, 4);
     assert_eq!(rig.queue.unfinished(), 1);
 }
@@ -223,7 +223,7 @@ fn a_worker_is_replaced_after_its_last_task() {
     let mut rig = Rig::working(QueueConfig { max_tasks_per_worker: most, ..config(1, 2) }, 5);
     assert_eq!(rig.sent(), [(0, vec![0, 1]), (0, vec![2])]);
     rig.done(0, &[0, 1]);
-    assert_eq!(rig.take(), [Command::Accept { reports: 0..2 }, pill(0)]);
+    assert_eq!(rig.take(), [Command::Accept { places: 0..2 }, pill(0)]);
     rig.done(0, &[2]);
     rig.left(0);
     rig.hear(Event::Tick);

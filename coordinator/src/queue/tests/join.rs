@@ -13,7 +13,7 @@ fn a_join_waits_for_the_last_outcome_and_the_last_process() {
     assert_eq!(rig.queue.unfinished(), 1);
     rig.take();
     rig.done(0, &[1]);
-    assert_eq!(rig.take(), [Command::Accept { reports: 0..1 }, pill(0)]);
+    assert_eq!(rig.take(), [Command::Accept { places: 0..1 }, pill(0)]);
     assert!(!rig.queue.is_joined());
     rig.left(0);
     assert_eq!(rig.take(), [Command::Joined]);
@@ -54,7 +54,7 @@ fn a_pill_lets_earlier_work_finish() {
     rig.hear(Event::Recycle { worker: WorkerId(0) });
     assert_eq!(rig.take(), [pill(0)]);
     rig.done(0, &[0, 1, 2, 3]);
-    assert_eq!(rig.take(), [Command::Accept { reports: 0..4 }]);
+    assert_eq!(rig.take(), [Command::Accept { places: 0..4 }]);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_stop_recalls_what_has_not_started_and_lets_the_rest_finish() {
     rig.hear(Event::Recalled { worker: WorkerId(0), batch: BatchId(0), started: 1 });
     assert_eq!(rig.take(), []);
     rig.done(0, &[0]);
-    assert_eq!(rig.take(), [Command::Accept { reports: 0..1 }, pill(0)]);
+    assert_eq!(rig.take(), [Command::Accept { places: 0..1 }, pill(0)]);
     rig.left(0);
     assert_eq!(rig.take(), [Command::Joined]);
     assert_eq!(rig.queue.unfinished(), 8);

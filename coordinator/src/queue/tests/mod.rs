@@ -12,7 +12,8 @@ use std::time::Duration;
 use protocol::TaskId;
 
 use super::{
-    Command, Death, Event, Fate, KillReason, Queue, QueueConfig, Report, Running, Time, Verdict, WorkerId,
+    Command, Death, Event, Fate, KillReason, Leases, Queue, QueueConfig, Report, Running, Time, Verdict,
+    WorkerId,
 };
 use crate::outcome::Reason;
 use crate::pool::BatchSize;
@@ -33,7 +34,7 @@ fn config(workers: u32, size: u32) -> QueueConfig {
 }
 
 fn ok(task: u64) -> Report {
-    Report { task: TaskId(task), attempt: 1, verdict: Verdict::Ok }
+    Report::one(TaskId(task), 1, Verdict::Ok)
 }
 
 fn crash(reason: Reason) -> Death {
@@ -122,7 +123,7 @@ impl Rig {
     fn sent(&mut self) -> Vec<(u32, Vec<u64>)> {
         let sent = |command: Command| match command {
             Command::Send { worker, tasks, .. } => {
-                Some((worker.0, tasks.iter().map(|lease| lease.task.0).collect()))
+                Some((worker.0, tasks.iter().flat_map(Leases::tasks).map(|task| task.0).collect()))
             }
             _ => None,
         };

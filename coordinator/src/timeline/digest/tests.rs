@@ -5,10 +5,9 @@ use crate::pool::testing;
 use protocol::TaskId;
 
 fn done(chronicle: &mut Chronicle, at: Duration, worker: u32, micros: &[u64]) {
-    let (reports, details): (Vec<_>, Vec<_>) =
-        micros.iter().map(|micros| testing::done(TaskId(0), *micros)).unzip();
+    let runs: Vec<_> = micros.iter().map(|micros| testing::done(TaskId(0), *micros)).collect();
     let busy = Duration::from_micros(micros.iter().sum());
-    let tasks = testing::tasks(&reports, &details, busy);
+    let tasks = testing::tasks(&runs, busy);
     let worker = WorkerId(worker);
     chronicle.on_event(Time(at.as_nanos() as u64), &PoolEvent::Done { worker, tasks });
 }

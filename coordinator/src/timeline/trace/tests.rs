@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::outcome::{AttemptRecord, Reason};
-use crate::queue::{Fate, KillReason, Lease};
+use crate::queue::{Fate, KillReason, Leases};
 use serde_json::Value;
 
 /// Writes a trace of these events and reads it back.
@@ -26,10 +26,10 @@ fn events<'a>(trace: &'a Value, name: &str) -> Vec<&'a Value> {
 const WORKER: WorkerId = WorkerId(1);
 
 fn done(observer: &mut dyn Observer, at: u64, first: u64, count: u64) {
-    let (reports, details): (Vec<_>, Vec<_>) =
-        (first..first + count).map(|task| crate::pool::testing::done(TaskId(task), 1)).unzip();
+    let runs: Vec<_> =
+        (first..first + count).map(|task| crate::pool::testing::done(TaskId(task), 1)).collect();
     let busy = std::time::Duration::from_micros(count);
-    let tasks = crate::pool::testing::tasks(&reports, &details, busy);
+    let tasks = crate::pool::testing::tasks(&runs, busy);
     observer.on_event(Time(at), &PoolEvent::Done { worker: WORKER, tasks });
 }
 
@@ -40,7 +40,7 @@ fn everything_that_happens_to_a_worker_is_on_its_track() {
         tell(1_000_000, PoolEvent::Started { worker: WORKER, incarnation: 1, pid: 77 });
         tell(2_000_000, PoolEvent::Greeted { worker: WORKER });
         tell(2_000_000, PoolEvent::Limited(Limit::Tasks));
-        let tasks = [Lease { task: TaskId(7), attempt: 1 }];
+        let tasks = [Leases::one(TaskId(7), 1)];
         tell(2_500_000, PoolEvent::Sent { worker: WORKER, tasks: &tasks });
         done(observer, 3_000_000, 7, 3);
         let mut tell = |at, event: PoolEvent<'_>| observer.on_event(Time(at), &event);

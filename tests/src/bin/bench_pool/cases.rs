@@ -9,7 +9,7 @@ use protocol::{Arena, monotonic_nanos};
 use serde_json::{Value, json};
 
 use super::ends::{Answers, Asks, Large, Made, Sum, Trips};
-use super::handlers::{Work, nanos};
+use super::handlers::{Work, nanos, spin_overhead};
 
 const MIB: usize = 1 << 20;
 
@@ -69,10 +69,15 @@ fn shaped(workers: u32, count: u64, length: &dyn Fn(u64, u64) -> Duration) -> Re
     let lengths = || (0..count).map(|task| length(task, count));
     let all: Duration = lengths().sum();
     let longest = lengths().max().unwrap_or_default();
-    let ideal = longest.max(all / workers).as_secs_f64();
+    let overhead = spin_overhead(workers);
+    let own = overhead * 1e-9;
+    let ideal =
+        (longest.as_secs_f64() + own).max((all.as_secs_f64() + own * count as f64) / f64::from(workers));
     let mut source = Made { make: |task| nanos(length(task, count)), next: 0, count };
     let (seconds, _) = timed(workers, Work::Spin, &mut source, count)?;
-    Ok(json!({"tasks": count, "seconds": seconds, "ideal_seconds": ideal, "of_ideal": ideal / seconds}))
+    Ok(
+        json!({"tasks": count, "seconds": seconds, "ideal_seconds": ideal, "of_ideal": ideal / seconds, "clock_nanos": overhead}),
+    )
 }
 
 /// Lengths with a heavy tail (shape 1.5, least 20 µs, most 50 ms), the same in every run.

@@ -56,12 +56,38 @@ struct Spin;
 
 impl Handler for Spin {
     fn run(&mut self, task: &Task<'_>, _: &mut Vec<u8>) -> Result<(), TaskError> {
-        let until = monotonic_nanos().saturating_add(number(task.payload)?);
-        while monotonic_nanos() < until {
-            std::hint::spin_loop();
-        }
+        spin(number(task.payload)?);
         Ok(())
     }
+}
+
+/// Computes until the clock says that so many nanoseconds have passed.
+fn spin(nanos: u64) {
+    let until = monotonic_nanos().saturating_add(nanos);
+    while monotonic_nanos() < until {
+        std::hint::spin_loop();
+    }
+}
+
+/// By how many nanoseconds a task that spins takes longer than it is asked to, since reading the clock takes time too:
+/// what plain loops over such tasks take, in as many threads at once, without any pool.
+pub(crate) fn spin_overhead(threads: u32) -> f64 {
+    let loops: Vec<_> = (0..threads).map(|_| std::thread::spawn(overhead_of_a_loop)).collect();
+    let each = loops.into_iter().filter_map(|thread| thread.join().ok());
+    each.sum::<f64>() / f64::from(threads)
+}
+
+fn overhead_of_a_loop() -> f64 {
+    const SPINS: u64 = 20_000;
+    const EACH: u64 = 1_000;
+    let pass = || {
+        let began = monotonic_nanos();
+        (0..SPINS).for_each(|_| spin(EACH));
+        let took = monotonic_nanos().saturating_sub(began);
+        took.saturating_sub(SPINS * EACH) as f64 / SPINS as f64
+    };
+    // The least of some: what else the machine does is not the clock's doing.
+    (0..3).map(|_| pass()).fold(f64::INFINITY, f64::min)
 }
 
 struct Wait;

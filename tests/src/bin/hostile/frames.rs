@@ -31,9 +31,14 @@ pub(crate) mod status {
 
 /// A frame with one outcome, of any status and length.
 pub(crate) fn outcome(task: u64, attempt: u32, status: u64, length: u64, blob: &[u8]) -> Vec<u8> {
+    run(task, 1, attempt, status, length, blob)
+}
+
+/// A frame with as many outcomes, of tasks with consecutive ids, under one head.
+pub(crate) fn run(task: u64, count: u64, attempt: u32, status: u64, length: u64, blob: &[u8]) -> Vec<u8> {
     let mut heads = Vec::new();
     // The first id is written as the step from zero, its sign in the lowest bit.
-    for number in [task << 1, u64::from(attempt) << 3 | status, 1, length] {
+    for number in [task << 1, count, u64::from(attempt) << 3 | status, 1, length << 1] {
         put_head(&mut heads, number);
     }
     // The tag of `Outcomes`, no time.

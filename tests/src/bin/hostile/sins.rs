@@ -15,7 +15,7 @@ use rustix::net::{
     RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
-use crate::frames::{announced, encoded, framed, outcome, status};
+use crate::frames::{announced, encoded, framed, outcome, run, status};
 use crate::mutants::mutant;
 
 /// How many descriptors are attached to one message.
@@ -65,6 +65,9 @@ sins! {
     Drip = "drip", "A frame that comes byte by byte and never ends.";
     Status = "status", "An outcome with an unknown status.";
     Lengths = "lengths", "An outcome longer than its frame.";
+    NoTasks = "no-tasks", "An outcome of no task.";
+    ManyTasks = "many-tasks", "Outcomes of more tasks than a batch has, in one frame.";
+    FailedRun = "failed-run", "One error for two tasks.";
     Text = "text", "An error that is not UTF-8.";
     Chunks = "chunks", "More pieces of a value than allowed.";
     TwoValues = "two-values", "Pieces of two values at once.";
@@ -193,6 +196,9 @@ impl Act<'_> {
             Sin::Drip => drip(link),
             Sin::Status => send(&outcome(id, attempt, status::UNKNOWN, 0, b"")),
             Sin::Lengths => send(&outcome(id, attempt, status::OK, 100, b"short")),
+            Sin::NoTasks => send(&run(id, 0, attempt, status::OK, 0, b"")),
+            Sin::ManyTasks => send(&run(id, 1 << 40, attempt, status::OK, 0, b"")),
+            Sin::FailedRun => send(&run(id, 2, attempt, status::ERROR, 1, b"ab")),
             Sin::Text => send(&outcome(id, attempt, status::ERROR, 2, b"\xff\xfe")),
             Sin::Chunks => self.send_too_many_chunks(link),
             Sin::TwoValues => {

@@ -1,0 +1,114 @@
+//! How tasks ended, in batches on their way out.
+
+mod batch;
+mod strings;
+
+use protocol::TaskId;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use batch::Meta;
+pub use batch::OutcomeBatch;
+pub(crate) use strings::{Lengths, Strings};
+
+/// How one task ended: exactly one of these leaves the pool for each task.
+#[derive(Debug, Clone, Copy)]
+pub struct Outcome<'a> {
+    /// Which task.
+    pub task: TaskId,
+    /// What the plan said.
+    pub payload: &'a [u8],
+    /// How many attempts were charged to it, counted from 1 (0: it was cancelled before its first).
+    pub attempts: u32,
+    /// The number of the worker that made the last attempt, from 1 (0: none).
+    pub worker: u32,
+    /// How long the last attempt took, in microseconds.
+    pub micros: u64,
+    /// True where an attempt passed the soft timeout.
+    pub slow: bool,
+    /// The value, or why there is none.
+    pub result: Result<&'a [u8], &'a Failure>,
+}
+
+/// Why a task failed for good: a dead letter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The reason of the last attempt.
+    pub reason: Reason,
+    /// What happened, in a sentence.
+    pub message: String,
+    /// Every attempt that was charged, first to last.
+    pub history: Vec<AttemptRecord>,
+}
+
+/// One attempt that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptRecord {
+    /// Counted from 1.
+    pub attempt: u32,
+    /// The worker's number, from 1.
+    pub worker: u32,
+    /// Its process id.
+    pub pid: u32,
+    /// Why it failed.
+    pub reason: Reason,
+    /// What happened, in a sentence.
+    pub message: String,
+    /// The signal that killed the worker, if one did.
+    pub signal: Option<i32>,
+    /// The worker's exit code, if it exited.
+    pub exit_code: Option<i32>,
+    /// The last lines that the worker wrote to its standard output and error.
+    pub last_lines: Vec<String>,
+    /// How long it took, in microseconds.
+    pub micros: u64,
+}
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reason {
+    /// The task said so.
+    Error,
+    /// The task panicked.
+    Panic,
+    /// The worker was killed by a signal.
+    Signal,
+    /// The worker exited in the middle of the task.
+    Exit,
+    /// The task ran past its time limit.
+    Timeout,
+    /// The task needed more memory than it may have.
+    Memory,
+    /// The worker broke the protocol.
+    Protocol,
+    /// The task was cancelled.
+    Cancelled,
+}
+
+impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Error,
+        Self::Panic,
+        Self::Signal,
+        Self::Exit,
+        Self::Timeout,
+        Self::Memory,
+        Self::Protocol,
+        Self::Cancelled,
+    ];
+
+    /// The name that results and job files use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Panic => "panic",
+            Self::Signal => "signal",
+            Self::Exit => "exit",
+            Self::Timeout => "timeout",
+            Self::Memory => "memory",
+            Self::Protocol => "protocol",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
