@@ -11,8 +11,8 @@ use protocol::observe::{
     Ending, Greeting, Observation, RunInfo, Snapshot, WorkerEnding, WorkerState, WorkerView,
 };
 use protocol::{
-    BatchEncoder, Bootstrap, Filled, FrameReader, FromWorker, Hello, Large, Limits, OutcomeResult, Start,
-    TaskId, ToWorker, Why,
+    BatchEncoder, Bootstrap, Filled, FrameReader, FromWorker, Hello, Large, Limits, OutcomeResult, Piece,
+    Start, TaskId, ToWorker, Why,
 };
 
 /// Every `name  hex` of the document's code blocks, with the lines of nothing but hex that follow it; `None` where the
@@ -52,15 +52,15 @@ fn example(name: &str) -> Option<Vec<u8>> {
 fn there_is_an_example_of_every_message() {
     let Some(examples) = examples() else { return };
     let names: Vec<_> = examples.keys().map(String::as_str).collect();
-    let all = "batch chunk died end failed frame full goodbye greeting hello interrupted large lost outcomes pill \
-               progress ready refused slow snapshot start started welcome";
+    let all = "batch chunk died end failed frame full goodbye greeting hello interrupted large lost outcomes piece pill \
+               progress ready refused slow snapshot start started wants welcome";
     assert_eq!(names.join(" "), all);
 }
 
 #[test]
 fn the_greetings_are_as_written_down() {
     let Some(bytes) = example("hello") else { return };
-    let hello = Hello { version: 1, build: "0.1.0", kinds: vec!["primes", "sleep"] };
+    let hello = Hello { version: 3, build: "0.1.0", kinds: vec!["primes", "sleep"] };
     assert_eq!(Hello::decode(&bytes), Ok(hello.clone()));
     let mut encoded = Vec::new();
     hello.encode(&mut encoded);
@@ -117,6 +117,17 @@ fn frames_from_the_worker_are_as_written_down() {
         ("chunk", FromWorker::Chunk { task: TaskId(299), attempt: 1, bytes: &[0xff, 0] }),
         ("goodbye", FromWorker::Goodbye { tasks: 5, busy_nanos: 1 << 40, why: Why::Pill }),
         ("progress", FromWorker::Progress { task: TaskId(300), attempt: 1, done: 7, total: 1000 }),
+        ("wants", FromWorker::WantsOutbox),
+        (
+            "piece",
+            FromWorker::Piece(Piece {
+                task: TaskId(299),
+                attempt: 1,
+                offset: 8192,
+                length: 1 << 20,
+                more: 5,
+            }),
+        ),
     ];
     for (name, frame) in frames {
         let mut bytes = Vec::new();

@@ -232,7 +232,11 @@ impl Builder {
         self.start(serving::name_of::<T>(), config)
     }
 
-    fn start<C: serde::Serialize, I, O>(mut self, name: &str, config: &C) -> Result<Pool<I, O>, Error> {
+    fn start<C: serde::Serialize + 'static, I, O>(
+        mut self,
+        name: &str,
+        config: &C,
+    ) -> Result<Pool<I, O>, Error> {
         if self.options.worker_program.is_none() {
             check_known(name)?;
         }
