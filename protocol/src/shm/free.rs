@@ -77,7 +77,7 @@ mod tests {
             let mut owned = [false; GRAINS];
             let mut taken: Vec<Range<usize>> = Vec::new();
             for _ in 0..300 {
-                if random(&mut state) % 2 == 0 || taken.is_empty() {
+                if random(&mut state).is_multiple_of(2) || taken.is_empty() {
                     let wanted = random(&mut state) % (10 * GRAIN);
                     let grains = wanted.max(1).div_ceil(GRAIN);
                     let lowest = owned.windows(grains).position(|part| part.iter().all(|owned| !owned));
