@@ -3,10 +3,11 @@
 use protocol::{Limits as WireLimits, Start};
 use tracing::{debug, info, warn};
 
-use super::driver::{Driver, Watch};
+use super::driver::Driver;
 use super::link::Link;
 use super::observe::PoolEvent;
 use super::report::End;
+use super::token::Watch;
 use crate::outcome::{AttemptRecord, Failure, Meta, Reason};
 use crate::queue::{BatchId, Command, Death, Event, Fate, KillReason, Leases, Running, WorkerId};
 use crate::supervisor::with_advice;

@@ -15,10 +15,13 @@
 mod act;
 mod clock;
 mod collect;
+mod config;
 mod control;
 mod death;
 mod driver;
+mod feed;
 mod frames;
+mod held;
 mod holdup;
 mod ledger;
 mod lines;
@@ -29,6 +32,7 @@ mod options;
 mod report;
 mod sink;
 mod source;
+mod token;
 
 use std::io;
 
