@@ -10,12 +10,12 @@ long() {
     cargo test --release --workspace --test "$1" -- --nocapture --test-threads=1 "${@:2}"
 }
 
-HOSTILE_MUTANTS=1000 HOSTILE_SEED=$seed long hostile
+HOSTILE_MUTANTS=1000 HOSTILE_MILLIS=100 HOSTILE_SEED=$seed long hostile
 RECOVERY_TASKS=5000 long recovery
 KILLS=100 KILLS_SEED=$seed long kills
 CYCLES=1000 long cycles
-PAUSES=20 long signals
-FLOOD_MB=100 long crashes
+INTERRUPTS=10 INTERRUPT_MILLIS=100 PAUSES=20 long signals
+GIVE_UP_MILLIS=10000 FLOOD_MB=100 long crashes
 RESUME_TASKS=200000 RESUME_KILLS=200 RESUME_SEED=$seed long resume_kills
 KILL_POINTS_SEED=$seed long kill_points
 long full_disk

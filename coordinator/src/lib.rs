@@ -49,6 +49,8 @@ mod testing;
 #[doc(hidden)]
 pub mod job;
 #[doc(hidden)]
+pub mod observe;
+#[doc(hidden)]
 pub mod output;
 #[doc(hidden)]
 pub mod queue;

@@ -321,7 +321,10 @@ mod tests {
         welcome::send(&ours, PROTOCOL_VERSION + 7, cell.as_fd()).unwrap();
         let error = WorkerLink::connect_over(theirs, "nowhere", &[]).unwrap_err();
         let sentence = error.to_string();
-        assert!(sentence.contains("worker speaks version 2") && sentence.contains("version 9"), "{sentence}");
+        assert!(
+            sentence.contains("worker speaks version 3") && sentence.contains("version 10"),
+            "{sentence}"
+        );
         let mut reader = FrameReader::new();
         reader.fill(&ours).unwrap();
         let frame = reader.next_frame().unwrap().unwrap();

@@ -1,15 +1,18 @@
 //! A private directory for sockets, and what is left of those whose owners were killed.
 //!
-//! A directory belongs to whoever holds the lock (`flock`) on it. The kernel lets go of the lock when its
-//! holder dies, however it dies, so a directory whose lock is free can be removed by anyone.
+//! A directory belongs to the process that holds the lock on the file `lock` in it. It is a record lock
+//! (`fcntl`), which is a process's own and ends with it, however that dies. One of `flock` would belong to whoever
+//! has the open file: a child between fork and exec, too, and until it is scheduled again it may outlive its parent
+//! by as long as the machine is busy. So where the lock is free, the owner is dead, and anyone may remove its
+//! directory; one that has no lock yet belongs to nobody.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, fcntl_lock};
 use rustix::process::getuid;
 
 /// `sockaddr_un.sun_path`, without the zero at its end.
@@ -19,6 +22,8 @@ const SOCKET_SUFFIX: usize = 18;
 const FALLBACK: &str = "/tmp";
 /// How many names are tried; all but one are taken only where process ids were used again.
 const TRIES: u32 = 1000;
+/// The file in each directory whose lock says that the owner lives.
+const LOCK: &str = "lock";
 
 /// True where the path of a one-shot server in this directory fits a socket's address.
 pub(crate) fn fits_a_socket(directory: &Path) -> bool {
@@ -39,7 +44,7 @@ pub(crate) fn fits_a_socket(directory: &Path) -> bool {
 #[derive(Debug)]
 pub struct PrivateDirectory {
     path: PathBuf,
-    // Holds the lock.
+    // Never to be opened a second time in this process: closing that would let go of the lock.
     _lock: File,
 }
 
@@ -51,31 +56,21 @@ impl PrivateDirectory {
 
     /// Makes a directory in `parent`, locked, with mode 0700.
     fn new_in(parent: &Path) -> io::Result<Self> {
-        let (prefix, pid) = (prefix(), process::id());
-        for number in 0..TRIES {
-            let path = parent.join(format!("{prefix}{pid}-{number}"));
-            match DirBuilder::new().mode(0o700).create(&path) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
-                made => made?,
-            }
-            // Between the two, a sweeper may have taken it for a dead owner's: then the next name.
-            if let Some(lock) = lock(&path) {
-                return Ok(Self { path, _lock: lock });
-            }
-        }
-        Err(io::Error::new(io::ErrorKind::AlreadyExists, "every name for a private directory is taken"))
+        let (path, lock) = make(parent)?;
+        Ok(Self { path, _lock: lock })
     }
 }
 
 impl Drop for PrivateDirectory {
     fn drop(&mut self) {
         // What can't be removed now will be swept by the next run.
-        let _ = fs::remove_dir_all(&self.path);
+        let _ = remove(&self.path);
     }
 }
 
 /// Makes a private directory and turns every temporary file of this process towards it, so that the sockets
-/// of one-shot servers lie where nobody else can reach them and can be swept after a kill.
+/// of one-shot servers lie where nobody else can reach them and can be swept after a kill. What this user's
+/// processes that were killed have left is swept before.
 ///
 /// The setting holds for the whole process (`tempfile`'s `override_temp_dir`), so only a program's `main`
 /// may call this, once, and a library never. The directory is made in the temporary directory, or in `/tmp`
@@ -92,7 +87,13 @@ impl Drop for PrivateDirectory {
 pub fn private_directory() -> io::Result<PrivateDirectory> {
     let longest = Path::new(&format!("{}{}-{TRIES}", prefix(), u32::MAX)).to_owned();
     let preferred = std::env::temp_dir();
-    let parent = if fits_a_socket(&preferred.join(longest)) { &preferred } else { Path::new(FALLBACK) };
+    let fallback = Path::new(FALLBACK);
+    // While there is no directory of this process's own, whose lock a look would let go of.
+    sweep(&preferred);
+    if preferred != fallback {
+        sweep(fallback);
+    }
+    let parent = if fits_a_socket(&preferred.join(longest)) { &preferred } else { fallback };
     let directory = PrivateDirectory::new_in(parent)?;
     match tempfile::env::override_temp_dir(directory.path()) {
         Ok(()) => Ok(directory),
@@ -100,23 +101,25 @@ pub fn private_directory() -> io::Result<PrivateDirectory> {
     }
 }
 
-/// Removes the private directories of this user whose owners are dead. Returns how many there were.
-///
-/// ```
-/// let swept = protocol::sweep_stale_directories();
-/// println!("{swept} were left by programs that were killed");
-/// ```
-pub fn sweep_stale_directories() -> usize {
-    let preferred = std::env::temp_dir();
-    let fallback = Path::new(FALLBACK);
-    let mut removed = sweep(&preferred);
-    if preferred != fallback {
-        removed += sweep(fallback);
+/// Makes a directory that nobody has, and locks it.
+fn make(parent: &Path) -> io::Result<(PathBuf, File)> {
+    let (prefix, pid) = (prefix(), process::id());
+    for number in 0..TRIES {
+        let path = parent.join(format!("{prefix}{pid}-{number}"));
+        match DirBuilder::new().mode(0o700).create(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+            made => made?,
+        }
+        // Between the two, a sweeper may have taken it for a dead owner's: then the next name.
+        if let Some(lock) = lock(&path)? {
+            return Ok((path, lock));
+        }
     }
-    removed
+    Err(io::Error::new(io::ErrorKind::AlreadyExists, "every name for a private directory is taken"))
 }
 
-/// What can't be looked at or removed is somebody else's, or gone in the meantime: no error.
+/// Removes the directories of this user in `parent` whose owners are dead; returns how many there were. What
+/// can't be looked at or removed is somebody else's, or gone in the meantime: no error.
 fn sweep(parent: &Path) -> usize {
     let Ok(entries) = fs::read_dir(parent) else { return 0 };
     let prefix = prefix();
@@ -124,7 +127,7 @@ fn sweep(parent: &Path) -> usize {
         let ours = fs::symlink_metadata(path)
             .is_ok_and(|metadata| metadata.is_dir() && metadata.uid() == getuid().as_raw());
         // The lock is held until the directory is gone, so that nobody else takes the name meanwhile.
-        ours && lock(path).is_some_and(|_lock| fs::remove_dir_all(path).is_ok())
+        ours && matches!(lock(path), Ok(Some(_lock)) if remove(path).is_ok())
     };
     entries
         .flatten()
@@ -136,16 +139,44 @@ fn sweep(parent: &Path) -> usize {
 
 /// The beginning of every private directory's name of this user.
 fn prefix() -> String {
-    format!("coordinator-{}-", getuid().as_raw())
+    format!("coordinator.{}-", getuid().as_raw())
 }
 
-/// Locks a directory. `None`: it is locked by another, or gone.
-fn lock(path: &Path) -> Option<File> {
-    let directory = File::open(path).ok()?;
-    flock(&directory, FlockOperation::NonBlockingLockExclusive).ok()?;
-    // It may have been removed, and even made anew, before the lock was taken.
-    let (locked, found) = (directory.metadata().ok()?, fs::symlink_metadata(path).ok()?);
-    (locked.dev() == found.dev() && locked.ino() == found.ino()).then_some(directory)
+/// Locks a directory. `None`: another process has it, or it is gone.
+fn lock(directory: &Path) -> io::Result<Option<File>> {
+    let path = directory.join(LOCK);
+    let nofollow = OFlags::NOFOLLOW.bits().cast_signed();
+    let opened = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(nofollow)
+        .open(&path);
+    let file = match opened {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        opened => opened?,
+    };
+    if fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        return Ok(None);
+    }
+    // It may have been removed, and even made anew, before it was locked.
+    let (locked, Ok(found)) = (file.metadata()?, fs::symlink_metadata(&path)) else { return Ok(None) };
+    Ok(((locked.dev(), locked.ino()) == (found.dev(), found.ino())).then_some(file))
+}
+
+/// Removes a directory that this process has locked. The lock is the last to go: whoever makes it anew before the
+/// directory has gone (the name is used again, and has just been made) has the directory.
+fn remove(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)?.flatten().filter(|entry| entry.file_name() != LOCK) {
+        // What stays keeps the directory, which is told below.
+        let _ = match entry.file_type() {
+            Ok(file_type) if file_type.is_dir() => fs::remove_dir_all(entry.path()),
+            _ => fs::remove_file(entry.path()),
+        };
+    }
+    fs::remove_file(directory.join(LOCK))?;
+    fs::remove_dir(directory)
 }
 
 #[cfg(test)]
@@ -166,15 +197,37 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_removes_what_the_dead_left_and_nothing_of_the_living() {
+    fn a_sweep_removes_what_the_dead_left_and_nothing_of_others() {
         let parent = tempfile::tempdir().unwrap();
-        let living = PrivateDirectory::new_in(parent.path()).unwrap();
         let dead = parent.path().join(format!("{}4711-0", prefix()));
         fs::create_dir_all(dead.join("tmp")).unwrap();
+        fs::write(dead.join(LOCK), "").unwrap();
+        let killed_before_its_lock = parent.path().join(format!("{}4711-1", prefix()));
+        fs::create_dir(&killed_before_its_lock).unwrap();
         let foreign = parent.path().join("coordinator-of-another");
         fs::create_dir(&foreign).unwrap();
+        assert_eq!(sweep(parent.path()), 2);
+        assert!(foreign.exists() && !dead.exists() && !killed_before_its_lock.exists());
+    }
+
+    #[test]
+    fn what_a_child_has_inherited_does_not_keep_a_dead_owners_directory() {
+        let parent = tempfile::tempdir().unwrap();
+        let (path, lock) = make(parent.path()).unwrap();
+        // As a child has it between fork and exec.
+        rustix::io::fcntl_setfd(&lock, rustix::io::FdFlags::empty()).unwrap();
+        let mut child = sleeper();
+        // As when the owner is killed: closed, and nothing removed.
+        drop(lock);
         assert_eq!(sweep(parent.path()), 1);
-        assert!(living.path().exists() && foreign.exists() && !dead.exists());
+        assert!(!path.exists());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a child to inherit descriptors")]
+    fn sleeper() -> process::Child {
+        process::Command::new("sleep").arg("1000").spawn().unwrap()
     }
 
     #[test]

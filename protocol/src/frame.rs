@@ -145,6 +145,18 @@ impl FrameReader {
         Ok(self.buffer.get(from..to))
     }
 
+    /// True where [`next_frame`](Self::next_frame) has one.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn has_frame(&self) -> Result<bool, FrameError> {
+        match self.announced() {
+            Some(length) if length == 0 || length > MAX_FRAME => Err(FrameError { length }),
+            Some(length) => Ok(self.end - self.start >= length + PREFIX),
+            None => Ok(false),
+        }
+    }
+
     /// True where the beginning of a frame is there and its end is not: if the stream is
     /// [`Closed`](Filled::Closed), the worker died while it wrote.
     pub fn is_mid_frame(&self) -> bool {
@@ -210,21 +222,34 @@ impl FrameWriter {
     }
 }
 
+/// Makes one frame of what `encode` appends, with its length in front. Returns that length.
+fn frame_into(frame: &mut Vec<u8>, encode: impl FnOnce(&mut Vec<u8>)) -> usize {
+    frame.clear();
+    frame.extend_from_slice(&[0; PREFIX]);
+    encode(frame);
+    let length = frame.len().saturating_sub(PREFIX);
+    if let Some(prefix) = frame.first_chunk_mut() {
+        *prefix = (length as u32).to_le_bytes();
+    }
+    length
+}
+
+/// A frame of what `encode` appends, with its length in front.
+pub(crate) fn framed(encode: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut frame = Vec::new();
+    frame_into(&mut frame, encode);
+    frame
+}
+
 /// Writes one frame to a stream socket, by way of this buffer.
 pub(crate) fn write_frame(
     stream: BorrowedFd<'_>,
     frame: &mut Vec<u8>,
     encode: impl FnOnce(&mut Vec<u8>),
 ) -> io::Result<()> {
-    frame.clear();
-    frame.extend_from_slice(&[0; PREFIX]);
-    encode(frame);
-    let length = frame.len().saturating_sub(PREFIX);
+    let length = frame_into(frame, encode);
     if length == 0 || length > MAX_FRAME {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, FrameError { length }));
-    }
-    if let Some(prefix) = frame.first_chunk_mut() {
-        *prefix = (length as u32).to_le_bytes();
     }
     let mut rest = frame.as_slice();
     while !rest.is_empty() {

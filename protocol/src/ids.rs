@@ -10,7 +10,18 @@ use std::fmt;
 /// assert_eq!(first.to_string(), "0");
 /// ```
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, bincode::Encode, bincode::Decode,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    serde::Serialize,
+    bincode::Encode,
+    bincode::Decode,
 )]
 pub struct TaskId(pub u64);
 

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use ipc_channel::IpcError;
@@ -11,9 +11,10 @@ use rustix::io::fcntl_dupfd_cloexec;
 use rustix::stdio::{dup2_stdin, stdin};
 
 use crate::message::check_version;
+use crate::outbox::Outbox;
 use crate::{
-    Arena, Extent, FrameWriter, Hello, Large, PROTOCOL_VERSION, StatusCell, TaskId, ToWorker,
-    VersionMismatch, WorkerCell, lent, welcome,
+    Arena, Extent, FrameWriter, Hello, Large, PROTOCOL_VERSION, Piece, PieceError, StatusCell, TaskId,
+    ToWorker, VersionMismatch, WorkerCell, handed, welcome,
 };
 
 /// The coordinator's end of a link to one worker.
@@ -40,11 +41,12 @@ pub struct CoordinatorEnd {
     pub cell: StatusCell,
     // What the worker has been told of.
     arena: Option<Arena>,
+    outbox: Option<Outbox>,
 }
 
 impl CoordinatorEnd {
     pub(crate) fn new(sender: TaskSender, stream: UnixStream, cell: StatusCell) -> Self {
-        Self { sender, stream, cell, arena: None }
+        Self { sender, stream, cell, arena: None, outbox: None }
     }
 
     /// Sends one task whose payload lies in an extent, as the batch with this number. The extent must stay as it
@@ -58,13 +60,53 @@ impl CoordinatorEnd {
             Some(_) => return Err(io::ErrorKind::InvalidInput.into()),
             None => {
                 let arena = payload.arena();
-                lent::announce(&self.stream, &arena)?;
+                handed::send_arena(&self.stream, &arena)?;
                 self.arena = Some(arena);
             }
         }
         let (offset, length) = (payload.offset() as u64, payload.len() as u64);
         let large = Large { batch, task: task.0, attempt, offset, length };
         self.sender.send(&ToWorker::Large(large).encode().map_err(io::Error::other)?)
+    }
+
+    /// Answers a worker that wants an outbox: with one of `bytes` bytes, or, where that is 0 or can't be had, with
+    /// none; its long values then come in chunks. Call it once.
+    ///
+    /// # Errors
+    /// The worker is gone.
+    pub fn give_outbox(&mut self, bytes: usize) -> io::Result<()> {
+        match Outbox::new(bytes) {
+            Ok((outbox, file)) => {
+                self.outbox = Some(outbox);
+                handed::send_outbox(&self.stream, bytes, Some(file.as_fd()))
+            }
+            Err(_) => handed::send_outbox(&self.stream, 0, None),
+        }
+    }
+
+    /// How many bytes the worker's outbox has; 0 where it has none.
+    pub fn outbox_bytes(&self) -> usize {
+        self.outbox.as_ref().map_or(0, Outbox::capacity)
+    }
+
+    /// Appends a copy of a piece to `value`. The worker may use the piece's place again once it has been
+    /// [told](Self::return_pieces).
+    ///
+    /// # Errors
+    /// The piece is not one that an honest worker could have offered; `value` is as it was.
+    pub fn take_piece(&mut self, piece: &Piece, value: &mut Vec<u8>) -> Result<(), PieceError> {
+        self.outbox.as_mut().ok_or(PieceError::NoOutbox)?.take(piece, value)
+    }
+
+    /// Lets the worker know of all pieces that have been taken.
+    ///
+    /// # Errors
+    /// The worker is gone, or does not listen.
+    pub fn return_pieces(&mut self) -> io::Result<()> {
+        match self.outbox.as_mut().map_or(0, Outbox::return_pieces) {
+            0 => Ok(()),
+            pieces => handed::send_taken(&self.stream, pieces as u64),
+        }
     }
 }
 

@@ -152,10 +152,8 @@ impl Place {
 
     /// Runs a prepared command to its end, and checks that nothing of it is left.
     pub fn run_prepared(&self, mut command: Command) -> Finished {
-        let started = Started { child: command.spawn().expect("starting the command") };
-        let pid = started.child.id();
-        let finished = started.finish();
-        self.check_nothing_is_left_of(pid);
+        let finished = Started { child: command.spawn().expect("starting the command") }.finish();
+        self.check_nothing_is_left();
         finished
     }
 
@@ -175,24 +173,6 @@ impl Place {
         assert!(left.is_empty(), "processes are left: {left:#?}");
         let files = files_below(&self.tmp());
         assert!(files.is_empty(), "temporary files are left: {files:?}");
-    }
-
-    /// Fails where a process of this place is left, or a temporary file of this command. What one that was killed
-    /// before has left may still be there where nobody holds it: the next command sweeps it away.
-    fn check_nothing_is_left_of(&self, pid: u32) {
-        for folder in std::fs::read_dir(self.tmp()).into_iter().flatten().flatten().map(|entry| entry.path())
-        {
-            let own = format!("-{pid}-");
-            let is_own = folder.file_name().is_none_or(|name| name.to_string_lossy().contains(&own));
-            let lock = std::fs::File::open(&folder).ok();
-            let free =
-                |lock| rustix::fs::flock(lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_ok();
-            if !is_own && lock.is_some_and(free) {
-                eprintln!("not swept yet: {}", folder.display());
-                let _ = std::fs::remove_dir_all(folder);
-            }
-        }
-        self.check_nothing_is_left();
     }
 }
 

@@ -1,5 +1,8 @@
-//! Stops the command between any two of its writes, as a power cut might: ptrace(2) holds each of its threads
-//! before every system call, and a kill there leaves undone what the call would have done.
+//! Kills the command at a chosen moment, with ptrace(2).
+//!
+//! Between any two of its writes, as a power cut might: each of its threads is held before every system call, and a
+//! kill there leaves undone what the call would have done. Or while it makes a process, which is held before its
+//! first step.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests: a panic is how a test fails")]
 
@@ -16,6 +19,9 @@ use nix::unistd::Pid;
 
 use crate::Place;
 
+/// Where a traced command writes its standard error, in its place.
+const TOLD: &str = "stderr.txt";
+
 /// How a traced command went.
 #[derive(Debug)]
 pub struct Traced {
@@ -27,39 +33,90 @@ pub struct Traced {
     pub stderr: String,
 }
 
+/// A process that the command was making when it was killed: it has yet to take its first step, and all that it
+/// has inherited. It goes on once this is dropped, on the thread that made this.
+#[derive(Debug)]
+pub struct Unborn(Pid);
+
+impl Drop for Unborn {
+    fn drop(&mut self) {
+        let _ = ptrace::detach(self.0, None);
+    }
+}
+
+/// Runs the command, and kills it while it makes its first process.
+///
+/// # Errors
+/// This process may not trace another.
+pub fn run_until_fork(place: &Place, arguments: &[&str]) -> Result<Unborn, Errno> {
+    let options = Options::PTRACE_O_TRACECLONE | Options::PTRACE_O_TRACEFORK | Options::PTRACE_O_TRACEVFORK;
+    let pid = start_traced(place, arguments, options)?;
+    let mut unborn = None;
+    loop {
+        let (thread, signal) = match next_stop() {
+            WaitStatus::Exited(ended, code) if ended == pid => panic!("it exited with code {code} before"),
+            WaitStatus::Signaled(ended, ..) if ended == pid => break,
+            WaitStatus::PtraceEvent(child, ..) if unborn.is_none() && !is_of(child, pid) => {
+                unborn = Some(Unborn(child));
+                kill(pid, Signal::SIGKILL).expect("sending a signal");
+                continue;
+            }
+            WaitStatus::PtraceEvent(thread, ..) => (thread, None),
+            WaitStatus::Stopped(thread, signal) => (thread, Some(signal)),
+            _ => continue,
+        };
+        let _ = ptrace::cont(thread, signal);
+    }
+    Ok(unborn.expect("a process that was being made"))
+}
+
+/// True where this is a thread of the process.
+fn is_of(thread: Pid, process: Pid) -> bool {
+    Path::new(&format!("/proc/{process}/task/{thread}")).exists()
+}
+
 /// Runs the command, and kills it just before its write number `fatal`, counted from 1, to a file of the place.
 /// A write is whatever changes a file, its length or its name, or brings it to the disk.
 ///
 /// # Errors
 /// This process may not trace another.
-#[expect(clippy::zombie_processes, reason = "it is waited for by its id, as a tracer does")]
 pub fn run_until_write(place: &Place, arguments: &[&str], fatal: u64) -> Result<Traced, Errno> {
-    let told = place.path().join("stderr.txt");
+    let options = Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACECLONE | Options::PTRACE_O_EXITKILL;
+    let pid = start_traced(place, arguments, options)?;
+    let (writes, code) = follow(pid, place.path(), fatal);
+    Ok(Traced { writes, code, stderr: place.read(TOLD) })
+}
+
+/// Starts the command, and traces it from its first step on.
+#[expect(clippy::zombie_processes, reason = "it is waited for by its id, as a tracer does")]
+fn start_traced(place: &Place, arguments: &[&str], options: Options) -> Result<Pid, Errno> {
     let stopped = ["/bin/sh", "-c", "kill -STOP $$; exec \"$@\"", "sh"];
     let mut command = place.command_through(&stopped, arguments);
-    command.stdout(Stdio::null()).stderr(File::create(&told).expect("a file"));
+    command.stdout(Stdio::null()).stderr(File::create(place.path().join(TOLD)).expect("a file"));
     let child = command.spawn().expect("starting the command");
     let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id"));
     let stop = waitpid(pid, Some(WaitPidFlag::WUNTRACED)).expect("waiting for a stop");
     assert!(matches!(stop, WaitStatus::Stopped(..)), "{stop:?}");
-    let options = Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACECLONE | Options::PTRACE_O_EXITKILL;
     if let Err(error) = ptrace::seize(pid, options) {
         let _ = kill(pid, Signal::SIGKILL);
         let _ = waitpid(pid, None);
         return Err(error);
     }
     kill(pid, Signal::SIGCONT).expect("sending a signal");
-    let (writes, code) = follow(pid, place.path(), fatal);
-    Ok(Traced { writes, code, stderr: fs::read_to_string(told).expect("reading a file") })
+    Ok(pid)
+}
+
+/// What a thread of a traced process does next.
+fn next_stop() -> WaitStatus {
+    // Of this thread's children only: other tests have theirs.
+    waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD)).expect("waiting for the command")
 }
 
 /// Lets all threads of the process go from system call to system call, to its end.
 fn follow(pid: Pid, place: &Path, fatal: u64) -> (u64, Option<i32>) {
     let mut writes = 0;
     loop {
-        // Of this thread's children only: other tests have theirs.
-        let flags = WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD;
-        let (thread, signal) = match waitpid(None, Some(flags)).expect("waiting for the command") {
+        let (thread, signal) = match next_stop() {
             WaitStatus::Exited(ended, code) if ended == pid => return (writes, Some(code)),
             WaitStatus::Signaled(ended, Signal::SIGKILL, _) if ended == pid => return (writes, None),
             WaitStatus::Signaled(ended, signal, _) if ended == pid => panic!("the command died of {signal}"),

@@ -53,13 +53,16 @@ fn a_killed_coordinator_takes_its_workers_along() {
     place.run(&["run", &job]).expect_code(0);
 }
 
+/// `GIVE_UP_MILLIS` is how long it may take (`scripts/faults.sh`).
 #[test]
 fn a_worker_that_cannot_start_ends_the_run_with_the_reason() {
     let place = Place::new();
     let job = place.faults(&["ok*10"], "workers = 2").display().to_string();
     let begin = monotonic_nanos();
     let finished = place.run(&["run", &job, "--worker-program", "/bin/false"]).expect_code(3);
-    println!("two workers that exit at once: given up after {} ms", (monotonic_nanos() - begin) / 1_000_000);
+    let millis = (monotonic_nanos() - begin) / 1_000_000;
+    println!("two workers that exit at once: given up after {millis} ms");
+    assert!(millis < number("GIVE_UP_MILLIS", 60_000));
     assert!(finished.stderr.contains("exited with code 1 before it greeted"), "{}", finished.stderr);
     assert!(finished.stderr.contains("12 starts"), "{}", finished.stderr);
     let missing = place.run(&["run", &job, "--worker-program", "/no/such/program"]).expect_code(3);

@@ -73,6 +73,22 @@ fn the_observe_example_sees_a_crash_a_retry_and_a_restart() {
     assert!(out.contains("3 ok, 1 failed, 1 retried, 2 died"), "{out}");
 }
 
+#[test]
+fn the_watch_example_sees_a_run_of_the_command_from_another_process() {
+    let place = Place::new();
+    let tasks = ["sleep:3", "ok", "error", "segfault"];
+    let job = place.faults(&tasks, "workers = 1\nretries = 0").display().to_string();
+    let watcher = place.other_program("examples/watch", &["run.sock"]).spawn().unwrap();
+    let run = place.start(&["run", &job, "--observe", "run.sock", "--run-id", "mine"]);
+    let out = Started { child: watcher }.finish().expect_code(0).stdout;
+    run.finish().expect_code(1);
+    place.check_nothing_is_left();
+    for said in ["observing run mine: job", "worker-1 has been at task 0", "task 2: error: ", "SIGSEGV"] {
+        assert!(out.contains(said), "no {said:?} in\n{out}");
+    }
+    assert!(out.ends_with("2 ok, 2 failed, 1 deaths\n"), "{out}");
+}
+
 /// What the server answers, status line and body.
 fn get(address: &str, path: &str) -> (String, Vec<u8>) {
     let mut stream = TcpStream::connect(address).unwrap();

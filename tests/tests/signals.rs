@@ -2,13 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use protocol::monotonic_nanos;
-use tests::{Place, Started, number, wait_until};
+use tests::{Figures, Place, Started, number, program, wait_until};
 
+/// How long tasks are that are running at an interrupt.
+const TASK: Duration = Duration::from_millis(500);
 /// How long each pause is.
 const PAUSE: Duration = Duration::from_millis(700);
 
@@ -33,6 +36,61 @@ fn a_first_interrupt_lets_running_tasks_finish_and_starts_no_more() {
     assert!((1..=7).contains(&lines.len()), "{} tasks ended", lines.len());
     assert!(lines.iter().all(|line| line["ok"] == true));
     assert!(finished.stderr.contains("interrupted"), "{}", finished.stderr);
+}
+
+/// When each task of a place began, by its id.
+fn starts(place: &Place) -> BTreeMap<u64, u64> {
+    let notes = std::fs::read_dir(place.path().join("clock")).unwrap().flatten();
+    let start = |entry: std::fs::DirEntry| {
+        let name = entry.file_name().into_string().unwrap();
+        let task = name.split('-').nth(1).unwrap().parse().unwrap();
+        (task, std::fs::read_to_string(entry.path()).unwrap().parse().unwrap())
+    };
+    notes.map(start).collect()
+}
+
+/// `INTERRUPTS` makes it longer, and `INTERRUPT_MILLIS` is how long after the signal a task may begin
+/// (`scripts/faults.sh`).
+#[test]
+fn nothing_begins_after_a_first_interrupt_and_what_has_begun_ends() {
+    let rounds = number("INTERRUPTS", 4);
+    let limit = number("INTERRUPT_MILLIS", 450);
+    let mut latest = Figures::default();
+    for round in 0..rounds {
+        let place = Place::new();
+        // Every other time, workers have many more tasks in their hands.
+        let batch = if round % 2 == 0 { "\"auto\"" } else { "16" };
+        let run = format!("workers = 4\norder = \"completion\"\nbatch = {batch}");
+        let job = place.faults(&["sleep:0.5*200"], &run).display().to_string();
+        for folder in ["turns", "clock"] {
+            std::fs::create_dir(place.path().join(folder)).unwrap();
+        }
+        let hostile = program("hostile").display().to_string();
+        let mut command = place.command(&["run", &job, "--format", "jsonl", "--worker-program", &hostile]);
+        command
+            .env("HOSTILE_SIN", "starts")
+            .env("HOSTILE_TURNS", place.path().join("turns"))
+            .env("HOSTILE_CLOCK", place.path().join("clock"));
+        let started = Started { child: command.spawn().unwrap() };
+        wait_until("the first task", || {
+            std::fs::read_dir(place.path().join("clock")).unwrap().next().is_some()
+        });
+        // At every part of a task's time.
+        std::thread::sleep(TASK * u32::try_from(round).unwrap() / u32::try_from(rounds).unwrap());
+        let asked = monotonic_nanos();
+        started.signal(Signal::SIGINT);
+        let finished = started.finish().expect_code(130);
+        place.check_nothing_is_left();
+        let starts = starts(&place);
+        latest.push(starts.values().max().unwrap().saturating_sub(asked));
+        let lines = finished.json_lines();
+        let mut ended: Vec<u64> = lines.iter().map(|line| line["id"].as_u64().unwrap()).collect();
+        ended.sort_unstable();
+        assert!(starts.into_keys().eq(ended), "what began is not what ended");
+        assert!(lines.iter().all(|line| line["ok"] == true));
+    }
+    println!("the last start after a first interrupt, with tasks of {TASK:?}: {latest}");
+    assert!(latest.millis_at(1.0) < limit as f64, "{latest}");
 }
 
 #[test]

@@ -34,6 +34,7 @@ mod shown;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -91,6 +92,9 @@ enum Command {
     /// Look into the store: list, show, export and forget runs
     #[command(after_help = format!("{}\n\n{}", runs::EXAMPLES, exit::HELP))]
     Runs(Box<runs::RunsArgs>),
+    /// See how a run goes, from another process
+    #[command(after_help = watch::EXAMPLES)]
+    Watch(watch::WatchArgs),
     /// Say what a job would do, or everything that is wrong with it
     #[command(after_help = check::EXAMPLES)]
     Check(check::CheckArgs),
@@ -171,6 +175,7 @@ fn dispatch(cli: Cli, kinds: Kinds, out: &mut dyn Write) -> anyhow::Result<Exit>
         Command::Resume(args) => resume::resume(&args, verbosity, kinds),
         Command::Retry(args) => resume::retry(&args, verbosity, kinds),
         Command::Runs(args) => runs::runs(&args, verbosity, kinds, out),
+        Command::Watch(args) => watch::watch(&args, out),
         Command::Check(args) => check::check(args, verbosity, kinds, out),
         Command::Kinds(args) => kinds::kinds(&args, kinds, out),
         Command::Scale(args) => scale::scale(&args, verbosity, kinds, out),

@@ -92,7 +92,6 @@ pub(super) fn scale(
         .into());
     }
     let signals = Signals::block()?;
-    protocol::sweep_stale_directories();
     let _directory = protocol::private_directory()?;
     let _ = nix::sys::prctl::set_child_subreaper(true);
     let (control, controlled) = Control::new()?;
@@ -155,6 +154,7 @@ impl Bench<'_> {
             results: ResultSettings { screen: None, file: None, reproducible: false },
             keep: Keep::Nowhere(run::unstored_id()),
             letters: 0,
+            announce: None,
         };
         let done = run::run(run, &self.control, &self.controlled, &mut ())?;
         if let Some(trouble) = done.trouble {

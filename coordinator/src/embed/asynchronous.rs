@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::{Error, Handle, Pool};
 
 /// A handle is a future of its task's result.
-impl<O: DeserializeOwned> Future for Handle<O> {
+impl<O: DeserializeOwned + 'static> Future for Handle<O> {
     type Output = Result<O, Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -38,7 +38,7 @@ pub struct Submit<I, O> {
 // Nothing in it is ever pinned.
 impl<I, O> Unpin for Submit<I, O> {}
 
-impl<I: Serialize, O: DeserializeOwned> Future for Submit<I, O> {
+impl<I: Serialize + 'static, O: DeserializeOwned + 'static> Future for Submit<I, O> {
     type Output = Result<Handle<O>, Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -53,7 +53,7 @@ impl<I: Serialize, O: DeserializeOwned> Future for Submit<I, O> {
     }
 }
 
-impl<I: Serialize, O: DeserializeOwned> Pool<I, O> {
+impl<I: Serialize + 'static, O: DeserializeOwned + 'static> Pool<I, O> {
     /// Submits a task as soon as there is room.
     ///
     /// ```

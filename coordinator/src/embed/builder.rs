@@ -65,6 +65,7 @@ pub struct Builder {
     options: PoolOptions,
     workers: Option<usize>,
     capacity: usize,
+    observe: Option<PathBuf>,
 }
 
 impl Builder {
@@ -76,7 +77,7 @@ impl Builder {
             payloads_in_outcomes: false,
             ..PoolOptions::default()
         };
-        Self { options, workers: None, capacity: CAPACITY }
+        Self { options, workers: None, capacity: CAPACITY, observe: None }
     }
 
     /// How many worker processes; one for each usable CPU by default.
@@ -196,6 +197,14 @@ impl Builder {
         self
     }
 
+    /// Lets other processes see what happens in the pool, for as long as it lives: at a Unix socket at this path, with
+    /// `coordinator watch PATH` or [`protocol::observe::Observer`]. The socket is this user's alone; one that another
+    /// pool or run has, and any other file that is there, make starting the pool fail.
+    pub fn observe(mut self, path: impl Into<PathBuf>) -> Self {
+        self.observe = Some(path.into());
+        self
+    }
+
     /// Starts a pool that runs this function.
     ///
     /// # Errors
@@ -223,7 +232,11 @@ impl Builder {
         self.start(serving::name_of::<T>(), config)
     }
 
-    fn start<C: serde::Serialize, I, O>(mut self, name: &str, config: &C) -> Result<Pool<I, O>, Error> {
+    fn start<C: serde::Serialize + 'static, I, O>(
+        mut self,
+        name: &str,
+        config: &C,
+    ) -> Result<Pool<I, O>, Error> {
         if self.options.worker_program.is_none() {
             check_known(name)?;
         }
@@ -234,7 +247,7 @@ impl Builder {
         let setup = serving::encode_setup(self.options.timeout, config)?;
         let order = std::mem::replace(&mut self.options.order, Order::Completion);
         let work = Work { kind: name.to_owned(), setup };
-        let engine = Engine::start(self.options, work, self.capacity)?;
+        let engine = Engine::start(self.options, work, self.capacity, self.observe.as_deref())?;
         Ok(Pool { engine: Arc::new(engine), order, types: PhantomData })
     }
 }

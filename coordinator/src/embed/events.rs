@@ -297,7 +297,7 @@ fn owned(event: &PoolEvent<'_>) -> Option<Event> {
             attempt: (*record).clone(),
             again: *fate != Fate::Failed,
         },
-        PoolEvent::Cancelled { task } => Event::Cancelled { task: *task },
+        PoolEvent::Cancelled { task, .. } => Event::Cancelled { task: *task },
         PoolEvent::Progress { worker, task, done, total } => {
             Event::Progress { worker: number(worker), task: *task, done: *done, total: *total }
         }

@@ -45,9 +45,9 @@ use super::Context;
 /// ```
 pub trait Function<Marker>: Copy + Send + Sync + 'static {
     /// What goes in.
-    type Input: Serialize + DeserializeOwned;
+    type Input: Serialize + DeserializeOwned + 'static;
     /// What comes out.
-    type Output: Serialize + DeserializeOwned;
+    type Output: Serialize + DeserializeOwned + 'static;
 
     /// Runs it.
     ///
@@ -66,8 +66,8 @@ pub struct Fallible;
 impl<F, I, O> Function<(Always, fn(I) -> O)> for F
 where
     F: Fn(I) -> O + Copy + Send + Sync + 'static,
-    I: Serialize + DeserializeOwned,
-    O: Serialize + DeserializeOwned,
+    I: Serialize + DeserializeOwned + 'static,
+    O: Serialize + DeserializeOwned + 'static,
 {
     type Input = I;
     type Output = O;
@@ -80,8 +80,8 @@ where
 impl<F, I, O> Function<(Fallible, fn(I) -> O)> for F
 where
     F: Fn(I) -> Result<O, TaskError> + Copy + Send + Sync + 'static,
-    I: Serialize + DeserializeOwned,
-    O: Serialize + DeserializeOwned,
+    I: Serialize + DeserializeOwned + 'static,
+    O: Serialize + DeserializeOwned + 'static,
 {
     type Input = I;
     type Output = O;
@@ -94,8 +94,8 @@ where
 impl<F, I, O> Function<(Always, fn(I, &Context<'_>) -> O)> for F
 where
     F: Fn(I, &Context<'_>) -> O + Copy + Send + Sync + 'static,
-    I: Serialize + DeserializeOwned,
-    O: Serialize + DeserializeOwned,
+    I: Serialize + DeserializeOwned + 'static,
+    O: Serialize + DeserializeOwned + 'static,
 {
     type Input = I;
     type Output = O;
@@ -108,8 +108,8 @@ where
 impl<F, I, O> Function<(Fallible, fn(I, &Context<'_>) -> O)> for F
 where
     F: Fn(I, &Context<'_>) -> Result<O, TaskError> + Copy + Send + Sync + 'static,
-    I: Serialize + DeserializeOwned,
-    O: Serialize + DeserializeOwned,
+    I: Serialize + DeserializeOwned + 'static,
+    O: Serialize + DeserializeOwned + 'static,
 {
     type Input = I;
     type Output = O;

@@ -50,7 +50,7 @@ struct Feed<I, O, T> {
     mean_input: u64,
 }
 
-impl<I: Serialize, O: DeserializeOwned, T: Iterator<Item: Borrow<I>>> Feed<I, O, T> {
+impl<I: Serialize + 'static, O: DeserializeOwned + 'static, T: Iterator<Item: Borrow<I>>> Feed<I, O, T> {
     fn new(pool: Pool<I, O>, inputs: T) -> Self {
         Self {
             pool,
@@ -163,7 +163,7 @@ impl<I, O, T> Drop for Feed<I, O, T> {
     }
 }
 
-fn decode<O: DeserializeOwned>(outcome: &Outcome<'_>) -> Result<O, Error> {
+fn decode<O: DeserializeOwned + 'static>(outcome: &Outcome<'_>) -> Result<O, Error> {
     match outcome.result {
         Ok(value) => decode_value(value).map_err(|error| Error::codec(&error)),
         Err(failure) => Err(Error::task(failure.clone())),
@@ -184,14 +184,14 @@ fn decode<O: DeserializeOwned>(outcome: &Outcome<'_>) -> Result<O, Error> {
 /// ```
 pub struct Map<I, O, T>(Way<I, O, T>)
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>;
 
 enum Way<I, O, T>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
     InOrder { feed: Feed<I, O, T>, waiting: Reorder },
@@ -200,8 +200,8 @@ where
 
 impl<I, O, T> Map<I, O, T>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
     pub(super) fn new(pool: Pool<I, O>, inputs: T, order: Order) -> Self {
@@ -214,8 +214,8 @@ where
 
 impl<I, O, T> Iterator for Map<I, O, T>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
     type Item = Result<O, Error>;
@@ -230,16 +230,16 @@ where
 
 impl<I, O, T> FusedIterator for Map<I, O, T>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
 }
 
 fn next_in_order<I, O, T>(feed: &mut Feed<I, O, T>, waiting: &mut Reorder) -> Option<Result<O, Error>>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
     // Workers are kept busy while results are there to be taken.
@@ -286,8 +286,8 @@ where
 /// ```
 pub struct MapUnordered<I, O, T>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
     feed: Feed<I, O, T>,
@@ -296,8 +296,8 @@ where
 
 impl<I, O, T> MapUnordered<I, O, T>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
     pub(super) fn new(pool: Pool<I, O>, inputs: T) -> Self {
@@ -326,8 +326,8 @@ where
 
 impl<I, O, T> Iterator for MapUnordered<I, O, T>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
     type Item = (u64, Result<O, Error>);
@@ -357,16 +357,16 @@ where
 
 impl<I, O, T> FusedIterator for MapUnordered<I, O, T>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
 }
 
 impl<I, O, T> fmt::Debug for Map<I, O, T>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -376,8 +376,8 @@ where
 
 impl<I, O, T> fmt::Debug for MapUnordered<I, O, T>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

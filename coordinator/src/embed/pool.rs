@@ -67,7 +67,7 @@ impl Pool<(), ()> {
     }
 }
 
-impl<I: Serialize, O: DeserializeOwned> Pool<I, O> {
+impl<I: Serialize + 'static, O: DeserializeOwned + 'static> Pool<I, O> {
     /// Submits a task; where the pool holds as many as it may, waits until one has ended.
     ///
     /// ```
@@ -301,7 +301,7 @@ impl<I, O> Pool<I, O> {
 }
 
 /// Appends an encoded input, or nothing where it is too long.
-pub(super) fn encode_input<I: Serialize>(input: &I, bytes: &mut Vec<u8>) -> Result<(), Error> {
+pub(super) fn encode_input<I: Serialize + 'static>(input: &I, bytes: &mut Vec<u8>) -> Result<(), Error> {
     let begin = bytes.len();
     encode_value(input, bytes).map_err(|error| Error::codec(&error))?;
     let length = bytes.len() - begin;

@@ -180,7 +180,7 @@ impl Driver<'_> {
 
     /// A task was cancelled that nobody ran: it has its outcome, and nobody to blame.
     fn end_cancelled(&mut self, task: protocol::TaskId, attempts: u32) {
-        self.tell(&PoolEvent::Cancelled { task });
+        self.tell(&PoolEvent::Cancelled { task, attempts });
         let history = self.histories.remove(&task).unwrap_or_default();
         let message = "cancelled before it began".to_owned();
         let failure = Failure { reason: Reason::Cancelled, message, history };

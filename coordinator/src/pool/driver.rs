@@ -203,10 +203,12 @@ impl<'a> Driver<'a> {
                 Request::Cancel(task) => cancelled.push(task),
                 Request::Stop => {
                     self.end.get_or_insert(End::Stopped);
+                    self.tell(&PoolEvent::Stopping { at_once: false });
                     self.handle(Event::Stop);
                 }
                 Request::Abort => {
                     self.end.get_or_insert(End::Stopped);
+                    self.tell(&PoolEvent::Stopping { at_once: true });
                     self.handle(Event::Abort);
                 }
                 Request::Suspend => self.suspend(),

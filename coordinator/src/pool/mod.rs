@@ -23,6 +23,7 @@ mod holdup;
 mod ledger;
 mod lines;
 mod link;
+mod long;
 mod observe;
 mod options;
 mod report;

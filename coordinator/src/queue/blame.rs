@@ -142,10 +142,11 @@ impl Queue {
         if self.course != Course::Work {
             return;
         }
+        let expected = now.after(self.config.late_greeting);
         let deadline = now.after(self.config.start_timeout);
         for (worker, state) in (0..).map(WorkerId).zip(&mut self.workers) {
             if matches!(state.phase, Phase::Absent { until } if until <= now) {
-                state.start(deadline);
+                state.start(expected, deadline);
                 self.counts.restarts += u64::from(state.incarnation > 1);
                 out.push(Command::Start { worker, incarnation: state.incarnation });
             }

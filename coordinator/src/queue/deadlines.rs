@@ -29,6 +29,8 @@ impl Queue {
                 self.kill(worker, KillReason::Stalled, out);
             }
             Phase::Starting { until } if until <= now => self.kill(worker, KillReason::StartTimeout, out),
+            // No task waits any longer for one that may never greet.
+            Phase::Starting { .. } => state.served |= state.expected_until <= now,
             Phase::Running | Phase::Leaving if state.check_at.is_some_and(|at| at <= now) => {
                 // The answer sets the next look.
                 state.check_at = None;
@@ -77,7 +79,12 @@ impl Queue {
         let since = running.since.min(now);
         let elapsed = now.since(since);
         let (task, attempt) = (running.task, running.attempt);
-        if self.config.timeout.is_some_and(|timeout| elapsed >= timeout) {
+        // So does what it says, at every look, to have begun just now: it has not ended one task in the time that
+        // all of its tasks may take.
+        let tasks = u32::try_from(state.outstanding()).unwrap_or(u32::MAX).saturating_add(1);
+        let quiet = now.since(state.last_news);
+        let is_over = |timeout: Duration| elapsed >= timeout || quiet >= timeout.saturating_mul(tasks);
+        if self.config.timeout.is_some_and(is_over) {
             return self.kill(worker, KillReason::Timeout(task), out);
         }
         let soft = self.config.soft_timeout;
@@ -133,7 +140,9 @@ impl Queue {
 
     fn worker_deadline(&self, state: &super::Worker) -> Option<Time> {
         match state.phase {
-            Phase::Absent { until } | Phase::Starting { until } => Some(until),
+            Phase::Absent { until } => Some(until),
+            Phase::Starting { until } if state.served => Some(until),
+            Phase::Starting { until } => Some(until.min(state.expected_until)),
             Phase::Running | Phase::Leaving => {
                 let recall = self.waits_for_recall(state).then(|| state.last_news.after(RECALL_CHECK));
                 let leave = state.must_leave_by(self.config.start_timeout);

@@ -85,6 +85,8 @@ pub struct QueueConfig {
     /// How long a worker may take from its start to its greeting, and from its pill (or the end of its last
     /// task, where that comes later) to its own end.
     pub start_timeout: Duration,
+    /// How long a first task is kept for a worker that has yet to greet, and how long the end of a run waits for one.
+    pub late_greeting: Duration,
     /// How often a worker is started without having got anything done, before its place is given up.
     pub max_idle_starts: NonZeroU32,
     /// How long running tasks may go on after a stop.
@@ -113,6 +115,7 @@ impl Default for QueueConfig {
             max_tasks_per_worker: None,
             max_failures: None,
             start_timeout: Duration::from_secs(10),
+            late_greeting: Duration::from_secs(1),
             max_idle_starts: NonZeroU32::MIN.saturating_add(5),
             grace: Duration::from_secs(10),
             cancel_grace: Duration::ZERO,
@@ -376,12 +379,16 @@ impl Queue {
         if !done && self.course == Course::Work {
             return self.give_up_if_nobody_is_left(out);
         }
+        let greeting_by = now.after(self.config.late_greeting);
         for worker in self.worker_ids() {
             let Some(state) = self.worker_mut(worker) else { continue };
             match state.phase {
                 Phase::Running if state.is_idle() => {
                     state.leave(now);
                     out.push(Command::Pill { worker });
+                }
+                Phase::Starting { until } => {
+                    state.phase = Phase::Starting { until: until.min(greeting_by) };
                 }
                 // A worker that still has to greet is not waited for where nobody has work for it.
                 Phase::Absent { .. } => state.phase = Phase::Gone,

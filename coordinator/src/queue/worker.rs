@@ -48,8 +48,10 @@ pub(super) struct Worker {
     pub(super) idle_starts: u32,
     /// This process has ended or started a task.
     pub(super) progressed: bool,
-    /// It has had a batch, in this or an earlier process.
+    /// It has had a batch, in this or an earlier process, or is not expected any more.
     pub(super) served: bool,
+    /// Until then, a first task is kept for it.
+    pub(super) expected_until: Time,
     pub(super) batches: VecDeque<Batch>,
     /// It has a task that must be alone with it.
     pub(super) lone: bool,
@@ -77,6 +79,7 @@ impl Worker {
             idle_starts: 0,
             progressed: false,
             served: false,
+            expected_until: Time(0),
             batches: VecDeque::new(),
             lone: false,
             leased_total: 0,
@@ -90,8 +93,9 @@ impl Worker {
     }
 
     /// A new process takes the place of the old one, whose knowledge of speed goes with it.
-    pub(super) fn start(&mut self, until: Time) {
+    pub(super) fn start(&mut self, expected_until: Time, until: Time) {
         self.phase = Phase::Starting { until };
+        self.expected_until = expected_until;
         self.incarnation += 1;
         self.progressed = false;
         self.lone = false;

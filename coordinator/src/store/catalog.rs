@@ -179,10 +179,13 @@ impl Store {
     /// A run that is running according to its row may have lost its coordinator: the lock knows.
     fn judge(&self, (mut run, owner): (RunInfo, Option<Process>)) -> Result<RunInfo, StoreError> {
         if run.state == RunState::Running {
-            if RunLock::is_taken(&self.path, run.key)? {
-                run.pid = owner.filter(Process::is_alive).map(|owner| owner.pid);
-            } else {
-                run.state = RunState::Interrupted;
+            run.pid = owner.filter(Process::is_alive).map(|owner| owner.pid);
+            let taken = match run.pid {
+                Some(_) => RunLock::is_taken(&self.path, run.key)?,
+                None => RunLock::stays_taken(&self.path, run.key)?,
+            };
+            if !taken {
+                (run.state, run.pid) = (RunState::Interrupted, None);
             }
         }
         Ok(run)

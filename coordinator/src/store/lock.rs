@@ -9,12 +9,19 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
 use super::StoreError;
+
+/// How long a lock is given to follow its owner into death: a child that the owner was making has a copy of the
+/// descriptor from fork to exec, which on a busy machine may take a while.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often it is looked at meanwhile.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// Holds a run until it is dropped.
 #[derive(Debug)]
@@ -51,6 +58,19 @@ impl RunLock {
             Ok(_) => Ok(i32::from(found.l_type) != libc::F_UNLCK),
             Err(error) => Err(StoreError::lock(&path, error)),
         }
+    }
+
+    /// As [`is_taken`](Self::is_taken), where the owner that is known is dead: true where the lock does not follow.
+    pub(super) fn stays_taken(store: &Path, key: i64) -> Result<bool, StoreError> {
+        let mut waited = Duration::ZERO;
+        while Self::is_taken(store, key)? {
+            if waited >= PATIENCE {
+                return Ok(true);
+            }
+            std::thread::sleep(LOOK);
+            waited += LOOK;
+        }
+        Ok(false)
     }
 }
 
@@ -99,13 +119,16 @@ fn boot_id() -> String {
     id.trim().to_owned()
 }
 
-/// When a process started: field 22 of /proc/PID/stat, proc(5).
+/// When a process started, unless it is dead and only waits to be collected: fields 22 and 3 of /proc/PID/stat,
+/// proc(5).
 fn start_of(pid: u32) -> Option<u64> {
     let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
     // The second field is the program's name in parentheses, and may itself hold any of them.
     let end = stat.iter().rposition(|&byte| byte == b')')?;
     let rest = std::str::from_utf8(stat.get(end + 1..)?).ok()?;
-    rest.split_ascii_whitespace().nth(19)?.parse().ok()
+    let mut fields = rest.split_ascii_whitespace();
+    let lives = !matches!(fields.next()?, "Z" | "X");
+    fields.nth(18)?.parse().ok().filter(|_| lives)
 }
 
 #[cfg(test)]

@@ -136,7 +136,9 @@ mod tests {
     fn another_version_is_refused_in_a_sentence_that_names_both() {
         let bytes = greeting(PROTOCOL_VERSION + 1);
         let sentence = Hello::decode(&bytes).unwrap().check().unwrap_err().to_string();
-        assert!(sentence.contains("version 3") && sentence.contains("version 2"), "{sentence}");
+        let ours = format!("the coordinator version {PROTOCOL_VERSION}:");
+        let theirs = format!("the worker speaks version {}", PROTOCOL_VERSION + 1);
+        assert!(sentence.contains(&ours) && sentence.contains(&theirs), "{sentence}");
     }
 
     #[test]

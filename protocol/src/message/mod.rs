@@ -20,7 +20,7 @@ pub use outcomes::{
     OutcomeResult, OutcomeRun, OutcomeRuns, Outcomes, OutcomesIter, RunResult, Values, WireOutcome,
 };
 pub use runs::MAX_TASKS;
-pub use to_coordinator::{FromWorker, Why};
+pub use to_coordinator::{FromWorker, Piece, Why};
 pub use to_worker::{Large, Limits, Start, ToWorker};
 
 /// The version of everything that follows the greeting. A worker of another version is refused.
@@ -29,7 +29,7 @@ pub use to_worker::{Large, Limits, Start, ToWorker};
 /// let hello = protocol::Hello { version: protocol::PROTOCOL_VERSION + 1, build: "9.9.9", kinds: vec![] };
 /// assert!(hello.check().is_err());
 /// ```
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// The longest message to a worker, in bytes: sending one never blocks within a worker's credit.
 ///
@@ -78,6 +78,9 @@ pub const MAX_FRAME: usize = 256 << 10;
 /// assert!(length > protocol::MAX_VALUE, "such a value goes through a file");
 /// ```
 pub const MAX_VALUE: u64 = 64 << 20;
+
+/// How many pieces may lie in a worker's outbox that it has not been told are taken.
+pub const MAX_PIECES: usize = 32;
 
 /// The longest sentence in an outcome, in bytes. A worker cuts what is longer.
 ///

@@ -54,6 +54,25 @@ pub enum FromWorker<'a> {
         /// Of so much.
         total: u64,
     },
+    /// The worker has a long value and no outbox, and waits for an answer. It asks once.
+    WantsOutbox,
+    /// The next piece of a long value lies in the outbox. Takes the place of a [`Chunk`](Self::Chunk).
+    Piece(Piece),
+}
+
+/// A piece of a value, in its worker's outbox. It stays as it is until the worker is told that it is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct Piece {
+    /// Which task.
+    pub task: TaskId,
+    /// Which attempt.
+    pub attempt: u32,
+    /// Where the piece begins in the outbox, in bytes.
+    pub offset: u64,
+    /// How long it is, in bytes; at least one.
+    pub length: u64,
+    /// How many bytes of the value come after it.
+    pub more: u64,
 }
 
 /// Why a worker ends in an orderly way.

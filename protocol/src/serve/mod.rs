@@ -4,6 +4,7 @@
 //! of a batch, and in a long one about every four milliseconds.
 
 mod meter;
+mod outgoing;
 mod panics;
 mod session;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use ipc_channel::IpcError;
 use ipc_channel::ipc::IpcBytesReceiver;
 
+use self::outgoing::Outgoing;
 use self::session::{After, Session};
 use crate::lent::Lent;
 use crate::{
@@ -109,9 +111,9 @@ fn serve_until_end(
     let WorkerLink { receiver, mut writer, cell } = link;
     let Some(message) = receive(&receiver)? else { return Ok(Served::CoordinatorGone) };
     let cell = Arc::new(cell);
-    let (worker, mut handler, mut lent) = match ToWorker::decode(&message)? {
+    let (worker, mut handler, unlimited) = match ToWorker::decode(&message)? {
         ToWorker::Start(start) => match make_handler(make, &start) {
-            Ok(handler) => (start.worker.to_owned(), handler, Lent::new(start.limits.memory.is_none())),
+            Ok(handler) => (start.worker.to_owned(), handler, start.limits.memory.is_none()),
             Err(reason) => return refuse(&mut writer, &reason),
         },
         ToWorker::Batch(_) | ToWorker::Large(_) => {
@@ -125,13 +127,15 @@ fn serve_until_end(
     };
     handler.attach(Arc::clone(&cell));
     writer.write(|out| FromWorker::Ready.encode(out))?;
-    let mut session = Session::new(worker, handler, writer, cell);
+    // Where address space has a limit, it is the tasks'.
+    let mut lent = Lent::new(unlimited);
+    let mut session = Session::new(worker, handler, writer, cell, Outgoing::new(unlimited));
     loop {
         let Some(message) = receive(&receiver)? else { return Ok(Served::CoordinatorGone) };
         let after = match ToWorker::decode(&message)? {
             ToWorker::Batch(batch) => session.run(batch.batch, batch.tasks())?,
             ToWorker::Large(large) => {
-                let payload = lent.payload(session.stream(), &large)?;
+                let payload = lent.payload(|| session.arena(), &large)?;
                 let task = TaskHead { id: TaskId(large.task), attempt: large.attempt, payload };
                 session.run(large.batch, std::iter::once(Ok(task)))?
             }

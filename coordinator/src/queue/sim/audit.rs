@@ -1,5 +1,7 @@
 //! What the queue may and must do, command by command.
 
+use std::time::Duration;
+
 use protocol::TaskId;
 
 use super::book::{Book, Course, Phase, Place};
@@ -28,6 +30,7 @@ impl Book {
         ensure!(self.blamed.is_none(), "not charged: {:?}", self.blamed);
         ensure!(self.ending.is_empty(), "not cancelled: {:?}", self.ending);
         self.compare(queue)?;
+        self.nobody_is_waited_for(now, queue)?;
         self.nobody_idles()
     }
 
@@ -186,10 +189,19 @@ impl Book {
         let alive = !matches!(seat.phase, Phase::Absent | Phase::Killed(_));
         ensure!(alive, "{worker} is killed while {:?}", seat.phase);
         let quiet = now.since(seat.heard);
+        let hands = self.hands(worker.index()).len() as u32;
+        let is_stuck = |limit: Duration| quiet >= limit * (hands + 1);
+        let is_late = |since: Time| {
+            self.over_since.is_some_and(|over| now.since(over.max(since)) >= self.config.late_greeting)
+        };
+        let mut met = None;
         let justified = match reason {
             KillReason::Timeout(task) => seat.observed.is_some_and(|seen| {
                 let late = self.config.timeout.is_some_and(|limit| now.since(seen.since) >= limit);
-                late && seen.task == task && self.has(worker.index(), task, seen.attempt)
+                met = (!late).then_some("claimed fresh starts");
+                (late || self.config.timeout.is_some_and(is_stuck))
+                    && seen.task == task
+                    && self.has(worker.index(), task, seen.attempt)
             }),
             KillReason::Stalled => match seat.phase {
                 Phase::Pilled { since } if seat.batches.is_empty() => {
@@ -200,7 +212,11 @@ impl Book {
             KillReason::Cancelled(task) => self.may_kill_for(worker.index(), task, now),
             KillReason::Protocol => seat.broke,
             KillReason::StartTimeout => match seat.phase {
-                Phase::Starting { since } => now.since(since) >= self.config.start_timeout,
+                Phase::Starting { since } => {
+                    let timed_out = now.since(since) >= self.config.start_timeout;
+                    met = (!timed_out).then_some("late greeting");
+                    timed_out || is_late(since)
+                }
                 _ => false,
             },
             KillReason::Stop => match self.course {
@@ -211,6 +227,7 @@ impl Book {
         };
         ensure!(justified, "{worker} is killed for {reason:?}: {seat:?}");
         self.seats[worker.index()].phase = Phase::Killed(reason);
+        self.met.extend(met);
         self.met.insert(match reason {
             KillReason::Timeout(_) => "timeout",
             KillReason::Stalled => "stalled worker",
@@ -334,6 +351,18 @@ impl Book {
         self.met.extend((self.held() == self.config.window as u64).then_some("window full"));
         let room = if closed { 0 } else { (self.config.window as u64).saturating_sub(self.held()) };
         ensure!(queue.room() as u64 == room, "room for {}, not for {room}", queue.room());
+        Ok(())
+    }
+
+    /// At the end, a worker that has yet to greet gets no more than its time for that.
+    fn nobody_is_waited_for(&mut self, now: Time, queue: &Queue) -> Checked {
+        let over = self.is_done() || self.course != Course::Work;
+        self.over_since = self.over_since.or(over.then_some(now));
+        let Some(since) = self.over_since else { return Ok(()) };
+        let by = since.after(self.config.late_greeting);
+        let starting = self.seats.iter().any(|seat| matches!(seat.phase, Phase::Starting { .. }));
+        let in_time = queue.next_deadline().is_some_and(|deadline| deadline <= by);
+        ensure!(!starting || in_time, "the end waits for a worker that has yet to greet");
         Ok(())
     }
 

@@ -76,7 +76,7 @@ pub(super) struct Seat {
     /// Processes in a row that got nothing done.
     pub(super) streak: u32,
     pub(super) progressed: bool,
-    /// It has had a batch, in this process or an earlier one.
+    /// It has had a batch, in this process or an earlier one, or is not expected any more.
     pub(super) served: bool,
     /// Batches in its hands, as they were sent; one behind an unfinished one counts.
     pub(super) batches: VecDeque<(BatchId, Vec<TaskId>)>,
@@ -126,6 +126,8 @@ pub(super) struct Book {
     pub(super) blamed: Option<(TaskId, Reason)>,
     /// Cancelled tasks that nobody has any more: they must be told to have ended.
     pub(super) ending: BTreeSet<TaskId>,
+    /// Since when no task needs a worker any more.
+    pub(super) over_since: Option<Time>,
     /// What this run has met, so that seeds that meet nothing are noticed.
     pub(super) met: BTreeSet<&'static str>,
 }
@@ -167,6 +169,7 @@ impl Book {
             reports: Vec::new(),
             blamed: None,
             ending: BTreeSet::new(),
+            over_since: None,
             met: BTreeSet::new(),
         }
     }
@@ -233,7 +236,12 @@ impl Book {
     /// Takes in what has happened, before the queue's answer is looked at.
     pub(super) fn note(&mut self, now: Time, event: &Event<'_>) {
         match *event {
-            Event::Tick => {}
+            Event::Tick => {
+                for seat in &mut self.seats {
+                    let late = |since: Time| now >= since.after(self.config.late_greeting);
+                    seat.served |= matches!(seat.phase, Phase::Starting { since } if late(since));
+                }
+            }
             Event::PlanEnded => self.planning = false,
             Event::Congested(congested) => self.congested = congested,
             Event::Started { worker } => self.note_started(now, worker),

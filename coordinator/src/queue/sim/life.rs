@@ -43,7 +43,9 @@ impl World {
     pub(super) fn start(&mut self, worker: WorkerId, incarnation: u32) {
         let lies = self.rng.chance(self.scenario.faults.liars);
         let lingers = self.rng.chance(self.scenario.faults.linger);
-        self.processes[worker.index()] = Some(Process::new(incarnation, lies, lingers));
+        let ever_fresh = lies && self.rng.chance(300);
+        let process = Process::new(incarnation, lies, lingers);
+        self.processes[worker.index()] = Some(Process { ever_fresh, ..process });
         if !self.rng.chance(self.scenario.faults.stillbirth) {
             let at = self.now.after(self.rng.micros(50, 5_000));
             return self.happens(at, Happening::Greet { worker, incarnation });

@@ -56,6 +56,8 @@ pub(super) struct Process {
     pub(super) incarnation: u32,
     pub(super) life: Life,
     pub(super) lies: bool,
+    /// Its status cell says, at every look, that its task has just begun.
+    pub(super) ever_fresh: bool,
     pub(super) lingers: bool,
     /// Stopped by a signal: it does nothing more, but can be killed.
     pub(super) stopped: bool,
@@ -78,6 +80,7 @@ impl Process {
             incarnation,
             life: Life::Booting,
             lies,
+            ever_fresh: false,
             lingers,
             stopped: false,
             doomed: false,
@@ -123,6 +126,9 @@ impl Process {
             attempt: attempt.lease.attempt,
             since: attempt.since,
         });
+        if self.ever_fresh {
+            return truth.map(|running| Running { since: now, ..running });
+        }
         if !self.lies || rng.chance(300) {
             return truth;
         }

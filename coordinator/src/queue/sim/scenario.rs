@@ -183,6 +183,7 @@ fn config(rng: &mut Rng) -> QueueConfig {
         max_tasks_per_worker: if rng.chance(200) { NonZeroU64::new(rng.range(1, 20)) } else { None },
         max_failures: rng.chance(100).then(|| rng.below(4)),
         start_timeout: rng.micros(20_000, 60_000),
+        late_greeting: rng.micros(0, 30_000),
         max_idle_starts: NonZeroU32::MIN.saturating_add(rng.pick(&[0, 2, 5, 5])),
         grace: rng.micros(0, 100_000),
         cancel_grace: rng.pick(&[0, 0, 2_000]).into_micros(),

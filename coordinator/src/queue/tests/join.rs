@@ -1,9 +1,9 @@
 //! The end: joins, pills, stops.
 
-use super::{Rig, config, crash, kill, ok, pill};
+use super::{MS, Rig, config, crash, kill, ok, pill};
 use crate::outcome::Reason;
 use crate::queue::{
-    BatchId, Command, Event, KillReason, Queue, QueueConfig, Report, Time, Verdict, WorkerId,
+    BatchId, Command, Death, Event, KillReason, Queue, QueueConfig, Report, Time, Verdict, WorkerId,
 };
 
 #[test]
@@ -130,4 +130,53 @@ fn too_many_failures_stop_the_run() {
     rig.told(0, &[failed(1)]);
     assert_eq!(rig.sent(), []);
     assert_eq!(rig.queue.room(), 0);
+}
+
+#[test]
+fn the_end_waits_a_moment_for_a_worker_that_has_yet_to_greet_and_no_longer() {
+    let late_greeting = MS * 50;
+    let mut rig = Rig::fresh(QueueConfig { late_greeting, ..config(2, 1) });
+    rig.put();
+    rig.hear(Event::PlanEnded);
+    rig.hear(Event::Tick);
+    rig.started(0);
+    rig.wait(MS * 200);
+    rig.done(0, &[0]);
+    rig.left(0);
+    rig.take();
+    rig.wait(MS * 49);
+    assert_eq!(rig.take(), []);
+    rig.wait(MS);
+    assert_eq!(rig.take(), [kill(1, KillReason::StartTimeout)]);
+    rig.died(1, None, Death::NeverBorn);
+    assert_eq!(rig.take(), [Command::Joined]);
+}
+
+#[test]
+fn a_worker_that_greets_in_the_end_takes_its_pill() {
+    let mut rig = Rig::fresh(config(2, 1));
+    rig.put();
+    rig.hear(Event::PlanEnded);
+    rig.hear(Event::Tick);
+    rig.started(0);
+    rig.done(0, &[0]);
+    rig.take();
+    rig.wait(MS);
+    rig.started(1);
+    assert_eq!(rig.take(), [pill(1)]);
+}
+
+#[test]
+fn no_task_is_kept_for_long_for_a_worker_that_has_yet_to_greet() {
+    let late_greeting = MS * 50;
+    let mut rig = Rig::fresh(QueueConfig { late_greeting, ..config(2, 1) });
+    rig.hear(Event::Tick);
+    rig.started(0);
+    (0..2).for_each(|_| rig.put());
+    rig.hear(Event::PlanEnded);
+    rig.done(0, &[0]);
+    assert_eq!(rig.sent(), [(0, vec![0])]);
+    assert_eq!(rig.queue.next_deadline(), Some(Time(0).after(late_greeting)));
+    rig.wait(late_greeting);
+    assert_eq!(rig.sent(), [(0, vec![1])]);
 }

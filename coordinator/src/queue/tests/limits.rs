@@ -90,3 +90,22 @@ fn a_worker_with_work_and_no_sign_of_life_is_killed_and_nobody_charged() {
     rig.died(0, None, crash(Reason::Signal));
     assert_eq!(rig.charges(), []);
 }
+
+#[test]
+fn a_worker_that_claims_a_fresh_start_at_every_look_is_over_its_limit_all_the_same() {
+    let mut rig = Rig::working(QueueConfig { soft_timeout: None, ..limited() }, 4);
+    // Five limits: one for each of its tasks, and one more.
+    for _ in 0..4 {
+        rig.wait(MS * 100);
+        let running = rig.running(0, 1, rig.now);
+        rig.hear(Event::Observed { worker: WorkerId(0), running });
+    }
+    rig.take();
+    rig.wait(MS * 100);
+    let running = rig.running(0, 1, rig.now);
+    rig.hear(Event::Observed { worker: WorkerId(0), running });
+    let observe = Command::Observe { worker: WorkerId(0) };
+    assert_eq!(rig.take(), [observe, kill(0, KillReason::Timeout(TaskId(0)))]);
+    rig.died(0, Some((0, 1)), crash(Reason::Signal));
+    assert_eq!(rig.charges(), [(0, 1, Reason::Timeout, false)]);
+}

@@ -40,6 +40,25 @@ fn a_run_whose_owner_is_gone_is_interrupted_and_can_be_claimed() {
 }
 
 #[test]
+fn a_lock_that_follows_its_dead_owner_late_keeps_nobody_out() {
+    let place = Place::new();
+    let mut store = place.open();
+    let run = store.create_run(&new_run(), noon()).unwrap();
+    let info = run.info.clone();
+    // The owner is dead, and something still has a copy of its lock.
+    let sql = "UPDATE runs SET owner_start = owner_start + 1";
+    rusqlite::Connection::open(place.path()).unwrap().execute(sql, []).unwrap();
+    let copy = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        drop(run);
+    });
+    let unfinished = store.newest_unfinished().unwrap().unwrap();
+    assert_eq!((&unfinished.id, unfinished.state), (&info.id, RunState::Interrupted));
+    copy.join().unwrap();
+    store.claim(&info, Purpose::Resume, at(7)).unwrap();
+}
+
+#[test]
 fn of_many_who_claim_a_run_at_once_one_gets_it() {
     let place = Place::new();
     let run = stored(&mut place.open(), [good([1])], RunEnd::Interrupted);

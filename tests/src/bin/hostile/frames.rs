@@ -37,7 +37,8 @@ pub(crate) fn outcome(task: u64, attempt: u32, status: u64, length: u64, blob: &
 /// A frame with as many outcomes, of tasks with consecutive ids, under one head.
 pub(crate) fn run(task: u64, count: u64, attempt: u32, status: u64, length: u64, blob: &[u8]) -> Vec<u8> {
     let mut heads = Vec::new();
-    // The first id is written as the step from zero, its sign in the lowest bit.
+    // The first id is written as the step from zero, its sign in the lowest bit; then how many there are; and the
+    // length that all of them have as its double.
     for number in [task << 1, count, u64::from(attempt) << 3 | status, 1, length << 1] {
         put_head(&mut heads, number);
     }

@@ -81,6 +81,9 @@ struct Hostile {
 impl Handler for Hostile {
     fn run(&mut self, task: &Task<'_>, value: &mut Vec<u8>) -> Result<(), TaskError> {
         let begin = value.len();
+        if let (Some((Sin::Starts, _)), Some(clock)) = (self.sin, &self.clock) {
+            sins::note_start(task, clock).map_err(|error| TaskError::new(format!("no note: {error}")))?;
+        }
         self.honest.run(task, value)?;
         self.honest_tasks += 1;
         let Some((sin, turn)) = self.sin else { return Ok(()) };

@@ -7,18 +7,25 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::Duration;
 
-use protocol::{FromWorker, Hello, MAX_FRAME, MAX_VALUE, PROTOCOL_VERSION, Task, TaskId, monotonic_nanos};
+use protocol::{
+    FromWorker, Hello, MAX_FRAME, MAX_PIECES, MAX_VALUE, PROTOCOL_VERSION, Piece, Task, TaskId,
+    monotonic_nanos,
+};
 use rustix::net::{
     RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
 
 use crate::frames::{announced, encoded, framed, outcome, run, status};
-use crate::mutants::mutant;
+use crate::mutants::{Mutant, Nature};
 
 /// How many descriptors are attached to one message.
 const DESCRIPTORS: usize = 64;
 /// How long a sinner waits for what it has earned.
 const WAIT: Duration = Duration::from_secs(30);
+/// How long one that need not have earned anything waits.
+const GLANCE: Duration = Duration::from_millis(20);
+/// The note of one that did not.
+const LIVES_ON: &str = "lives on";
 /// How often it notes meanwhile that it still lives.
 const HEARTBEAT: Duration = Duration::from_micros(500);
 /// No task of any test.
@@ -69,6 +76,14 @@ sins! {
     Chunks = "chunks", "More pieces of a value than allowed.";
     TwoValues = "two-values", "Pieces of two values at once.";
     NoChunks = "no-chunks", "A value in pieces that were never sent.";
+    AskTwice = "ask-twice", "A second wish for an outbox.";
+    PieceWithout = "piece-without", "A piece in an outbox that it does not have.";
+    PieceOutside = "piece-outside", "A piece beyond the end of the outbox.";
+    PieceEmpty = "piece-empty", "A piece without a byte.";
+    PiecesOver = "pieces-over", "A piece over another one.";
+    PiecesMany = "pieces-many", "More pieces at a time than allowed.";
+    PieceClaim = "piece-claim", "A piece of a value that would be too long.";
+    Deaf = "deaf", "Pieces without end, and no ear for what is said about them.";
     UnknownTask = "unknown-task", "An outcome of a task that there is not.";
     OthersTasks = "others-tasks", "Outcomes of tasks that others have, or nobody.";
     OtherAttempt = "other-attempt", "An outcome of another attempt.";
@@ -77,6 +92,7 @@ sins! {
     Descriptors = "descriptors", "Descriptors attached to frames, with every task.";
     Mutant = "mutant", "A frame that chance has changed.";
     Die = "die", "Death in the first attempt of every fifth task, with the times noted.";
+    Starts = "starts", "None: the time at which each task begins is noted.";
 }
 
 impl Sin {
@@ -87,13 +103,14 @@ impl Sin {
 
     /// True where a process does it once, false where it does it with every task.
     pub(crate) fn comes_once(self) -> bool {
-        !matches!(self, Self::Descriptors | Self::Die)
+        !matches!(self, Self::Descriptors | Self::Die | Self::Starts)
     }
 
     /// True where the coordinator must end the worker for it at once.
     fn is_deadly(self) -> bool {
         use Sin::*;
-        let harmless = [UnknownTask, OthersTasks, OtherAttempt, Duplicate, Goodbye, Descriptors, Mutant, Die];
+        let harmless =
+            [UnknownTask, OthersTasks, OtherAttempt, Duplicate, Goodbye, Descriptors, Mutant, Die, Starts];
         // These are for a time limit, or their own end.
         let slow = [CutSilence, CutExit, Drip];
         !harmless.contains(&self) && !slow.contains(&self)
@@ -147,11 +164,13 @@ pub(crate) struct Act<'a> {
 impl Act<'_> {
     /// Does it; returns where the worker is to go on as if nothing had been.
     pub(crate) fn commit(&self, sin: Sin) -> io::Result<()> {
-        if sin == Sin::Die {
-            return self.die();
-        }
         let link = self.task.context.link.ok_or_else(|| io::Error::other("there is no link"))?;
-        self.write(sin, link)?;
+        match sin {
+            Sin::Die => return self.die(),
+            Sin::Starts => return Ok(()),
+            Sin::Mutant => return self.mutate(link),
+            _ => self.write(sin, link)?,
+        }
         if sin.is_deadly() {
             self.wait_for_the_end()?;
         }
@@ -195,6 +214,24 @@ impl Act<'_> {
                 send(&chunk(TaskId(NOBODY), attempt, b"two"))
             }
             Sin::NoChunks => send(&outcome(id, attempt, status::CHUNKED, 5, b"")),
+            Sin::AskTwice => self.offer(link, &[], 2),
+            Sin::PieceWithout => self.offer(link, &[(0, 1, 0)], 0),
+            Sin::PieceOutside => self.offer(link, &[((8 << 20) - 1, 2, 0)], 1),
+            Sin::PieceEmpty => self.offer(link, &[(0, 0, 0)], 1),
+            Sin::PiecesOver => self.offer(link, &[(0, 1 << 20, 0), ((1 << 20) - 1, 4096, 0)], 1),
+            Sin::PiecesMany => {
+                let many: Vec<_> = (0..=MAX_PIECES as u64).map(|at| (at, 1, 0)).collect();
+                self.offer(link, &many, 1)
+            }
+            Sin::PieceClaim => self.offer(link, &[(0, 1, MAX_VALUE)], 1),
+            Sin::Deaf => {
+                self.offer(link, &[], 1)?;
+                // One at a time, so that each is answered; the last ones find nobody any more.
+                while self.offer(link, &[(0, 1, 0)], 0).is_ok() {
+                    std::thread::sleep(HEARTBEAT);
+                }
+                Ok(())
+            }
             Sin::UnknownTask => send(&outcome(NOBODY, 1, status::OK, 3, b"lie")),
             Sin::OthersTasks => (100..200)
                 .flat_map(|step| [id + step, id.saturating_sub(step)])
@@ -208,7 +245,6 @@ impl Act<'_> {
                 send(&encoded(&FromWorker::Goodbye { tasks: 0, busy_nanos: 0, why }))
             }
             Sin::Descriptors => attach_descriptors(link, &framed(&outcome(NOBODY, 1, status::OK, 0, b""))),
-            Sin::Mutant => write(link, &mutant(tests::number("HOSTILE_SEED", 0), self.turn)),
             _ => Err(io::Error::other("this sin is not one of the middle of a task")),
         }
     }
@@ -220,21 +256,39 @@ impl Act<'_> {
         (0..=MAX_VALUE / bytes.len() as u64 + 1).try_for_each(|_| write(link, &frame))
     }
 
+    /// Writes a mutant, and what is missing of it, and notes what that is and what comes of it.
+    fn mutate(&self, link: BorrowedFd<'_>) -> io::Result<()> {
+        let mutant = Mutant::new(tests::number("HOSTILE_SEED", 0), self.turn);
+        let mut note = self.note("mutant")?;
+        writeln!(note, "{}", mutant.nature.name())?;
+        write(link, &mutant.beginning)?;
+        let begin = monotonic_nanos();
+        write(link, &mutant.rest)?;
+        let patience = if mutant.nature == Nature::Malformed { WAIT } else { GLANCE };
+        beat(&mut note, begin, patience)?;
+        writeln!(note, "{LIVES_ON}")
+    }
+
+    /// Wants so many outboxes and offers pieces (offset, length, what follows), all in one breath.
+    fn offer(&self, link: BorrowedFd<'_>, pieces: &[(u64, u64, u64)], wishes: usize) -> io::Result<()> {
+        let mut bytes = framed(&encoded(&FromWorker::WantsOutbox)).repeat(wishes);
+        let (task, attempt) = (self.task.id, self.task.attempt);
+        for &(offset, length, more) in pieces {
+            let piece = Piece { task, attempt, offset, length, more };
+            bytes.extend(framed(&encoded(&FromWorker::Piece(piece))));
+        }
+        write(link, &bytes)
+    }
+
     /// Notes how long it lives after its sin, until it is killed.
     fn wait_for_the_end(&self) -> io::Result<()> {
-        let begin = monotonic_nanos();
-        let note = self.clock.map(|folder| fs::File::create(folder.join(format!("sin-{}", self.turn))));
-        let mut note = note.transpose()?;
-        loop {
-            let lived = monotonic_nanos() - begin;
-            if let Some(note) = &mut note {
-                writeln!(note, "{lived}")?;
-            }
-            if u128::from(lived) > WAIT.as_nanos() {
-                return Ok(());
-            }
-            std::thread::sleep(HEARTBEAT);
-        }
+        beat(&mut self.note("sin")?, monotonic_nanos(), WAIT)
+    }
+
+    /// A file for what is to be known of this turn.
+    fn note(&self, what: &str) -> io::Result<fs::File> {
+        let folder = self.clock.ok_or_else(|| io::Error::other("there is no clock"))?;
+        fs::File::create(folder.join(format!("{what}-{}", self.turn)))
     }
 
     fn die(&self) -> io::Result<()> {
@@ -250,6 +304,24 @@ impl Act<'_> {
         }
         Ok(())
     }
+}
+
+/// Notes every now and then how long ago `begin` was, until that is `patience`.
+fn beat(note: &mut fs::File, begin: u64, patience: Duration) -> io::Result<()> {
+    loop {
+        let lived = monotonic_nanos() - begin;
+        writeln!(note, "{lived}")?;
+        if u128::from(lived) > patience.as_nanos() {
+            return Ok(());
+        }
+        std::thread::sleep(HEARTBEAT);
+    }
+}
+
+/// Notes when a task began.
+pub(crate) fn note_start(task: &Task<'_>, clock: &Path) -> io::Result<()> {
+    let now = monotonic_nanos();
+    fs::write(clock.join(format!("start-{}-{}", task.id, task.attempt)), now.to_string())
 }
 
 fn chunk(task: TaskId, attempt: u32, bytes: &[u8]) -> Vec<u8> {
