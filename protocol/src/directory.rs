@@ -33,7 +33,6 @@ pub(crate) fn fits_a_socket(directory: &Path) -> bool {
 /// A directory of one's own, readable by nobody else, removed on drop.
 ///
 /// ```
-/// protocol::sweep_stale_directories();
 /// let directory = protocol::private_directory()?;
 /// let path = directory.path().to_owned();
 /// assert!(path.is_dir());
