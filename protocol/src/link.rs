@@ -28,6 +28,8 @@ use crate::{
 /// payload.fill(7);
 /// coordinator.cell.open(0, 1);
 /// coordinator.send_large(0, TaskId(0), 1, &payload)?;
+/// coordinator.give_outbox(1 << 20)?; // for values that are as long
+/// assert!(coordinator.outbox_bytes() >= 1 << 20);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]
@@ -92,6 +94,15 @@ impl CoordinatorEnd {
     /// Appends a copy of a piece to `value`. The worker may use the piece's place again once it has been
     /// [told](Self::return_pieces).
     ///
+    /// ```
+    /// # fn example(coordinator: &mut protocol::CoordinatorEnd, piece: &protocol::Piece) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut value = Vec::new();
+    /// coordinator.take_piece(piece, &mut value)?; // a `FromWorker::Piece` told of it
+    /// coordinator.return_pieces()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// The piece is not one that an honest worker could have offered; `value` is as it was.
     pub fn take_piece(&mut self, piece: &Piece, value: &mut Vec<u8>) -> Result<(), PieceError> {
@@ -99,6 +110,15 @@ impl CoordinatorEnd {
     }
 
     /// Lets the worker know of all pieces that have been taken.
+    ///
+    /// ```
+    /// # fn example(coordinator: &mut protocol::CoordinatorEnd, piece: &protocol::Piece) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut value = Vec::new();
+    /// coordinator.take_piece(piece, &mut value)?; // a `FromWorker::Piece` told of it
+    /// coordinator.return_pieces()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The worker is gone, or does not listen.

@@ -15,6 +15,15 @@ use crate::{MAX_PIECES, Piece};
 const PAST_CACHE: u64 = 4 << 20;
 
 /// Why a piece can't be an honest worker's.
+///
+/// ```
+/// use protocol::{Piece, PieceError, TaskId};
+///
+/// let (mut coordinator, _worker) = protocol::in_memory()?;
+/// let piece = Piece { task: TaskId(0), attempt: 1, offset: 0, length: 100, more: 0 };
+/// assert_eq!(coordinator.take_piece(&piece, &mut Vec::new()), Err(PieceError::NoOutbox));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PieceError {
     /// The worker has no outbox.

@@ -200,6 +200,11 @@ impl Builder {
     /// Lets other processes see what happens in the pool, for as long as it lives: at a Unix socket at this path, with
     /// `coordinator watch PATH` or [`protocol::observe::Observer`]. The socket is this user's alone; one that another
     /// pool or run has, and any other file that is there, make starting the pool fail.
+    ///
+    /// ```
+    /// let builder = coordinator::Pool::builder().observe("/run/user/1000/pool.sock"); // `coordinator watch` of that path
+    /// # let _ = builder;
+    /// ```
     pub fn observe(mut self, path: impl Into<PathBuf>) -> Self {
         self.observe = Some(path.into());
         self

@@ -80,6 +80,20 @@ pub const MAX_FRAME: usize = 256 << 10;
 pub const MAX_VALUE: u64 = 64 << 20;
 
 /// How many pieces may lie in a worker's outbox that it has not been told are taken.
+///
+/// ```
+/// use protocol::{MAX_PIECES, Piece, PieceError, TaskId};
+///
+/// let (mut coordinator, _worker) = protocol::in_memory()?;
+/// coordinator.give_outbox(1 << 20)?;
+/// let piece = |offset| Piece { task: TaskId(0), attempt: 1, offset, length: 1, more: 100 };
+/// for offset in 0..MAX_PIECES as u64 {
+///     coordinator.take_piece(&piece(offset), &mut Vec::new())?;
+/// }
+/// let one_more = coordinator.take_piece(&piece(4096), &mut Vec::new());
+/// assert_eq!(one_more, Err(PieceError::TooMany));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub const MAX_PIECES: usize = 32;
 
 /// The longest sentence in an outcome, in bytes. A worker cuts what is longer.

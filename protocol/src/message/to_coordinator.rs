@@ -61,6 +61,16 @@ pub enum FromWorker<'a> {
 }
 
 /// A piece of a value, in its worker's outbox. It stays as it is until the worker is told that it is taken.
+///
+/// ```
+/// use protocol::{FromWorker, Piece, TaskId};
+///
+/// let piece = FromWorker::Piece(Piece { task: TaskId(0), attempt: 1, offset: 8192, length: 1 << 20, more: 0 });
+/// let mut frame = Vec::new();
+/// piece.encode(&mut frame);
+/// assert_eq!(FromWorker::decode(&frame)?, piece);
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode)]
 pub struct Piece {
     /// Which task.

@@ -7,6 +7,22 @@ use std::path::{Path, PathBuf};
 use super::OBSERVE_VERSION;
 
 /// Why a run can't be observed, or not any more.
+///
+/// ```
+/// use protocol::observe::{ObserveError, Observer};
+///
+/// fn advice(error: &ObserveError) -> &'static str {
+///     match error {
+///         error if error.is_absent() || error.is_cut() => "the run is over: look at its summary",
+///         error if error.is_full() || error.is_timeout() => "try again later",
+///         error if error.is_version_mismatch() || error.is_malformed() => "take the program of the run's version",
+///         _ => "the sentence says what is wrong",
+///     }
+/// }
+/// let error = Observer::connect("/nowhere/run.sock").expect_err("there is no run");
+/// assert!(error.is_absent());
+/// # advice(&error);
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct ObserveError(#[from] Why);
@@ -93,6 +109,11 @@ impl ObserveError {
 }
 
 /// Why no socket for observers can be had at a path.
+///
+/// ```
+/// let error = protocol::observe::Listener::open("/nowhere/run.sock").expect_err("there is no such folder");
+/// assert!(error.is_bad_path() && !error.is_taken());
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {why}", path.display())]
 pub struct ListenError {

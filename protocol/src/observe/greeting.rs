@@ -8,6 +8,16 @@ use crate::{MAX_FRAME, codec};
 const MAGIC: [u8; 8] = *b"COORDOBS";
 
 /// What a run says first to whoever connects.
+///
+/// ```
+/// use protocol::observe::Greeting;
+///
+/// let greeting = Greeting::Full { observers: 8 };
+/// let frame = greeting.to_frame();
+/// // A frame begins with its length, in four bytes.
+/// assert!(matches!(Greeting::decode(&frame[4..])?, Greeting::Full { observers: 8 }));
+/// # Ok::<(), protocol::observe::ObserveError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode)]
 pub enum Greeting {
     /// What is to be observed.

@@ -25,6 +25,17 @@ const NAP: Duration = Duration::from_millis(10);
 ///
 /// Only its user can connect (mode 0600). Where a process is killed, its socket's file stays, and the next one to ask
 /// for that path takes its place.
+///
+/// ```
+/// use protocol::observe::{Listener, Observer};
+///
+/// let path = std::env::temp_dir().join(format!("listener-{}.sock", std::process::id()));
+/// let mut listener = Listener::open(&path)?;
+/// assert!(listener.accept()?.is_none(), "nobody waits");
+/// listener.close();
+/// assert!(Observer::connect(&path).is_err_and(|error| error.is_absent()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Listener {
     socket: OwnedFd,

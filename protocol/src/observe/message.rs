@@ -8,6 +8,18 @@ use crate::{DecodeError, MAX_FRAME, TaskId, codec};
 /// Something that is told of a run.
 ///
 /// As JSON (`serde`), an observation is an object whose first key, `event`, names it.
+///
+/// ```
+/// use protocol::TaskId;
+/// use protocol::observe::Observation;
+///
+/// let slow = Observation::Slow { worker: "worker-1".into(), task: TaskId(7) };
+/// assert!(slow.is_event());
+/// let frame = slow.to_frame();
+/// // A frame begins with its length, in four bytes.
+/// assert!(matches!(Observation::decode(&frame[4..])?, Observation::Slow { task: TaskId(7), .. }));
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, bincode::Encode, bincode::Decode)]
 #[serde(tag = "event", rename_all = "lowercase")]
 #[non_exhaustive]
@@ -67,6 +79,14 @@ pub enum Observation {
 }
 
 /// What a run is, told once.
+///
+/// ```
+/// # fn example(observer: &mut protocol::observe::Observer) -> Result<(), protocol::observe::ObserveError> {
+/// let run = observer.run();
+/// println!("{} ({}), {} workers, {:?} tasks", run.job, run.kind, run.workers, run.planned);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, bincode::Encode, bincode::Decode)]
 pub struct RunInfo {
     /// The run's id.
@@ -82,6 +102,19 @@ pub struct RunInfo {
 }
 
 /// How a run stands at a moment.
+///
+/// ```
+/// # fn example(observer: &mut protocol::observe::Observer) -> Result<(), protocol::observe::ObserveError> {
+/// use protocol::observe::Observation;
+///
+/// for observation in observer {
+///     if let Observation::Snapshot(now) = observation? {
+///         println!("{} of {:?} done, {} running", now.ok + now.failed, now.planned, now.running);
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, bincode::Encode, bincode::Decode)]
 pub struct Snapshot {
     /// How long it has gone on, pauses left out.
@@ -109,6 +142,14 @@ pub struct Snapshot {
 }
 
 /// What a worker is at.
+///
+/// ```
+/// # fn example(snapshot: &protocol::observe::Snapshot) {
+/// for worker in &snapshot.workers {
+///     println!("{} is process {}, number {} of its kind", worker.name, worker.pid, worker.incarnation);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, bincode::Encode, bincode::Decode)]
 pub struct WorkerView {
     /// Its name.
@@ -123,6 +164,19 @@ pub struct WorkerView {
 }
 
 /// What a worker does.
+///
+/// ```
+/// use protocol::observe::WorkerState;
+///
+/// fn words(state: &WorkerState) -> &'static str {
+///     match state {
+///         WorkerState::Running { .. } => "at work",
+///         WorkerState::Waiting => "waiting",
+///         _ => "not there",
+///     }
+/// }
+/// assert_eq!(words(&WorkerState::Waiting), "waiting");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, bincode::Encode, bincode::Decode)]
 #[serde(tag = "state", rename_all = "lowercase")]
 pub enum WorkerState {
@@ -144,6 +198,19 @@ pub enum WorkerState {
 }
 
 /// How a run ended: the numbers of its summary.
+///
+/// ```
+/// # fn example(observer: &mut protocol::observe::Observer) -> Result<(), protocol::observe::ObserveError> {
+/// use protocol::observe::Observation;
+///
+/// for observation in observer {
+///     if let Observation::End(end) = observation? {
+///         println!("{} ok, {} failed in {} s", end.ok, end.failed, end.wall_seconds);
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, bincode::Encode, bincode::Decode)]
 pub struct Ending {
     /// What the command exits with; none where the run is a library's.
@@ -173,6 +240,14 @@ pub struct Ending {
 }
 
 /// What one worker did, over all its processes.
+///
+/// ```
+/// # fn example(end: &protocol::observe::Ending) {
+/// for worker in &end.workers {
+///     println!("{}: {} tasks in {} s", worker.name, worker.tasks, worker.busy_seconds);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, bincode::Encode, bincode::Decode)]
 pub struct WorkerEnding {
     /// Its name.

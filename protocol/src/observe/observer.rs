@@ -20,6 +20,23 @@ const NAP: Duration = Duration::from_millis(20);
 /// Observes a run: an iterator over what is told of it, that ends behind the run's [end](Observation::End).
 ///
 /// After an error nothing more comes.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use protocol::observe::Observer;
+///
+/// // `Observer::connect` is for a run that goes on already.
+/// let mut observer = Observer::connect_within("run.sock", Duration::from_secs(60))?;
+/// println!("observing {}", observer.run().job);
+/// while !observer.is_over() {
+///     match observer.next_timeout(Duration::from_secs(1))? {
+///         Some(observation) => println!("{observation:?}"),
+///         None => println!("nothing new"),
+///     }
+/// }
+/// # Ok::<(), protocol::observe::ObserveError>(())
+/// ```
 #[derive(Debug)]
 pub struct Observer {
     stream: OwnedFd,

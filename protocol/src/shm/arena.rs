@@ -152,6 +152,14 @@ impl Extent {
     /// Fills it with a copy of as many bytes. Faster than other ways of writing all of a payload that is too long for
     /// the processor's cache.
     ///
+    /// ```
+    /// let arena = protocol::Arena::new(1 << 20)?;
+    /// let mut extent = arena.take(5).expect("there is room");
+    /// extent.fill_from(b"large");
+    /// assert_eq!(&extent[..], b"large");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    ///
     /// # Panics
     /// `payload` is longer or shorter.
     pub fn fill_from(&mut self, payload: &[u8]) {
