@@ -1,7 +1,12 @@
 //! A file that changes while a reduce job reads it: its tasks fail in a sentence, the workers live, and nobody is
 //! given the answer of half a file.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a panic is how a test fails"
+)]
 
 use std::fs::{self, File};
 use std::path::Path;
