@@ -93,7 +93,8 @@ class Cases:
             self.ours("start"), self.rust("procspawn", "procspawn", "start"), self.python("Pool", "pool", "start")],
             repeat=5)
         yield Comparison("start 2 workers, 2 tasks, stop: the whole program", TIME, [
-            Side("`run`", lambda: self.two_numbers(True)), Side("`run --store none`", lambda: self.two_numbers(False)),
+            Side("`run`", lambda: self.two_numbers("kept")), Side("`run`, which makes its store", lambda: self.two_numbers("new")),
+            Side("`run --store none`", lambda: self.two_numbers("none")),
             self.ours("start", "bench_pool (library)"), self.rust("procspawn", "procspawn", "start"),
             self.python("Pool", "pool", "start"),
             Side("/bin/true (floor)", lambda: {"wall_seconds": programs.run(["/bin/true"])[1]})], repeat=5)
@@ -150,12 +151,12 @@ class Cases:
     # The command.
 
     def run_command(self, text, flags=(), stored=True, workers=2, quiet=True):
-        """The arguments of a run with a fresh store, or none, and where its summary will be."""
+        """The arguments of a run with a fresh store, none, or one that is named, and where its summary will be."""
         shutil.rmtree(DATA / "run", ignore_errors=True)
         (DATA / "run").mkdir(parents=True)
         job = DATA / "run/job.toml"
         job.write_text(text)
-        store = DATA / "run/runs.db" if stored else "none"
+        store = {True: DATA / "run/runs.db", False: "none"}.get(stored, stored)
         return [self.coordinator, "run", job, *(["--quiet"] if quiet else []), "--workers", workers, "--store", store,
                 "--summary-json", DATA / "run/summary.json", *flags]
 
@@ -198,9 +199,10 @@ class Cases:
         path.unlink()
         return {"per_second": count / wall}
 
-    def two_numbers(self, stored):
+    def two_numbers(self, store):
         text = "kind = 'primes'\n[input]\nnumbers = [7, 9]\n"
-        out, wall, _ = self.run_job(text, [], stored, 2)
+        stores = {"kept": DATA / "kept.db", "new": True, "none": False}
+        out, wall, _ = self.run_job(text, [], stores[store], 2)
         check(out == b"7 is prime\n9 is not prime\n", f"it printed {out!r}")
         return {"wall_seconds": wall}
 
