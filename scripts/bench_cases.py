@@ -15,6 +15,8 @@ from bench_programs import Failed
 
 DATA = Path("target/bench-data").resolve()
 SCRIPTS = Path(__file__).parent.resolve()
+# Of `primes` over 10⁷ small numbers, on average.
+BYTES_A_LINE = 130
 UPPER = SCRIPTS.parent / "jobs/upper.py"
 
 
@@ -70,7 +72,12 @@ class Cases:
             self.rust("rayon, a spawn a task (threads)", "rayon", "tiny"),
             self.rust("rayon, par_iter (threads)", "rayon", "tiny-split")])
         yield Comparison("`primes` over 10⁷ small numbers into JSONL, 2 workers", RATE, [
-            Side("`run`", lambda: self.primes(True)), Side("`run --store none`", lambda: self.primes(False))])
+            Side("`run --store none`", lambda: self.primes(False)), Side("`run`", lambda: self.primes(True)),
+            Side("`run --store none`, to /dev/null", lambda: self.primes_on_terminal("never")),
+            Side("the file alone, by dd (floor)", self.file_alone)])
+        yield Comparison("10⁷ tiny tasks with progress on a terminal", RATE, [
+            Side(f"`--progress {mode}`", lambda mode=mode: self.primes_on_terminal(mode))
+            for mode in ("always", "full", "never")], repeat=5)
         yield Comparison("round trip, idle pool", TRIP, [
             self.ours("trips", workers=1), self.rust("bare socket pair (floor)", "socketpair", "trips"),
             self.python("Pool.apply", "pool", "trips"), self.python("JoinableQueue", "queue", "trips"),
@@ -86,7 +93,8 @@ class Cases:
             self.ours("start"), self.rust("procspawn", "procspawn", "start"), self.python("Pool", "pool", "start")],
             repeat=5)
         yield Comparison("start 2 workers, 2 tasks, stop: the whole program", TIME, [
-            Side("`run`", lambda: self.two_numbers(True)), Side("`run --store none`", lambda: self.two_numbers(False)),
+            Side("`run`", lambda: self.two_numbers("kept")), Side("`run`, which makes its store", lambda: self.two_numbers("new")),
+            Side("`run --store none`", lambda: self.two_numbers("none")),
             self.ours("start", "bench_pool (library)"), self.rust("procspawn", "procspawn", "start"),
             self.python("Pool", "pool", "start"),
             Side("/bin/true (floor)", lambda: {"wall_seconds": programs.run(["/bin/true"])[1]})], repeat=5)
@@ -142,14 +150,14 @@ class Cases:
 
     # The command.
 
-    def run_command(self, text, flags=(), stored=True, workers=2):
-        """The arguments of a run with a fresh store, or none, and where its summary will be."""
+    def run_command(self, text, flags=(), stored=True, workers=2, quiet=True):
+        """The arguments of a run with a fresh store, none, or one that is named, and where its summary will be."""
         shutil.rmtree(DATA / "run", ignore_errors=True)
         (DATA / "run").mkdir(parents=True)
         job = DATA / "run/job.toml"
         job.write_text(text)
-        store = DATA / "run/runs.db" if stored else "none"
-        return [self.coordinator, "run", job, "--quiet", "--workers", workers, "--store", store,
+        store = {True: DATA / "run/runs.db", False: "none"}.get(stored, stored)
+        return [self.coordinator, "run", job, *(["--quiet"] if quiet else []), "--workers", workers, "--store", store,
                 "--summary-json", DATA / "run/summary.json", *flags]
 
     def run_job(self, text, flags=(), stored=True, tasks=None):
@@ -163,15 +171,38 @@ class Cases:
     def primes(self, stored):
         count, path = self.many(10**7), DATA / "run/primes.jsonl"
         text = f"kind = 'primes'\n[input]\nrange = {{ from = 0, to = {count} }}\n"
+        # What others have left to be written must not weigh on this one.
+        programs.run(["sync"])
         _, wall, _ = self.run_job(text, ["--output", path], stored, count)
         found = lines_with(path, b'"prime":true')
         path.unlink()
         check(found == sieve(count), f"{found} primes below {count}, not {sieve(count)}")
         return {"per_second": count / wall}
 
-    def two_numbers(self, stored):
+    def primes_on_terminal(self, mode):
+        """Results to /dev/null; progress, if any, to a terminal of 80 columns."""
+        count = self.many(10**7)
+        text = f"kind = 'primes'\n[input]\nrange = {{ from = 0, to = {count} }}\n"
+        command = self.run_command(text, ["--format", "jsonl", "--progress", mode], stored=False, quiet=False)
+        wall = programs.on_terminal(command)
+        ok = json.loads((DATA / "run/summary.json").read_text())["tasks"]["ok"]
+        check(ok == count, f"{ok} tasks are ok")
+        return {"per_second": count / wall}
+
+    def file_alone(self):
+        """As many bytes as a line of JSON a task takes, written by dd and brought to the disk."""
+        count, path = self.many(10**7), DATA / "run/alone"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        blocks = count * BYTES_A_LINE // (128 << 10) + 1
+        programs.run(["sync"])
+        _, wall = programs.run(["dd", "if=/dev/zero", f"of={path}", "bs=128k", f"count={blocks}", "conv=fsync"])
+        path.unlink()
+        return {"per_second": count / wall}
+
+    def two_numbers(self, store):
         text = "kind = 'primes'\n[input]\nnumbers = [7, 9]\n"
-        out, wall, _ = self.run_job(text, [], stored, 2)
+        stores = {"kept": DATA / "kept.db", "new": True, "none": False}
+        out, wall, _ = self.run_job(text, [], stores[store], 2)
         check(out == b"7 is prime\n9 is not prime\n", f"it printed {out!r}")
         return {"wall_seconds": wall}
 

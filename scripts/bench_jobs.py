@@ -3,6 +3,9 @@
 Ours is always the whole command, process start included. NumPy's and Polars' reductions are the call alone, in
 a Python that has started already, on a file that is mapped or read anew; the other peers are whole programs.
 CPU is user and system time of all processes: it says what the wall clock can't on a busy machine.
+
+Below each reduction of an array stands what its workers did by themselves (the bytes by the time that a worker was
+busy), beside the floor: two processes that do nothing but read the same mapped file.
 """
 
 import argparse
@@ -28,6 +31,7 @@ from bench_programs import machine
 COORDINATOR = Path("target/release/coordinator").resolve()
 DATA = Path("target/bench-data").resolve()
 PEERS = Path("scripts/peers").resolve()
+READ_FLOOR = Path("target/read_floor").resolve()
 SEED = 20261121
 
 
@@ -55,17 +59,28 @@ def versions():
             f"Polars {polars.__version__}, OpenCV {cv2.__version__}, {sieve}")
 
 
-def compare(rounds, name, ours, peer, right, size=None):
-    """Runs both in turns, after one run of each that is not timed."""
+def compare(rounds, name, ours, peer, right, size=None, floor=None):
+    """Runs all in turns, after one run of each that is not timed."""
     right_answer = right(ours())
     peer()
-    times = [(timed(ours), timed(peer)) for _ in range(rounds)]
-    wall, cpu, peer_wall, peer_cpu = (
-        statistics.median(pair[side][what] for pair in times) for side in (0, 1) for what in (0, 1))
+    times = []
+    for _ in range(rounds):
+        mine, busy = timed(ours), busy_seconds(ours.summary) if floor else 0
+        times.append((mine, timed(peer), (busy, floor() if floor else 0)))
+    wall, cpu, peer_wall, peer_cpu, busy, floor_wall = (
+        statistics.median(row[side][what] for row in times) for side in (0, 1, 2) for what in (0, 1))
     rate = lambda seconds: f"{seconds * 1000:.0f} ms" + (f" ({size / seconds / 1e9:.1f} GB/s)" if size else "")
     print(f"| {name} | {rate(wall)} | {rate(peer_wall)} | **{peer_wall / wall:.2f}** | {cpu:.2f} s | "
           f"{peer_cpu:.2f} s | {'right' if right_answer else 'WRONG'} |", flush=True)
+    if floor:
+        print(f"| … its workers alone (peer: the floor) | {rate(busy)} | {rate(floor_wall)} | "
+              f"**{floor_wall / busy:.2f}** | | | |", flush=True)
     return right_answer
+
+
+def busy_seconds(summary):
+    """How long a worker had tasks."""
+    return statistics.mean(worker["busy_seconds"] for worker in summary["per_worker"])
 
 
 def timed(call):
@@ -85,7 +100,8 @@ def coordinator(name, text, *flags):
         job.write_text(text)
         command = [COORDINATOR, "run", job, "--quiet", "--summary-json", summary, *flags]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-        return json.loads(summary.read_text())["result"]
+        call.summary = json.loads(summary.read_text())
+        return call.summary["result"]
     return call
 
 
@@ -115,6 +131,7 @@ def sums(options):
             "peer": lambda: reduce(numpy.load(path, mmap_mode="r")),
             "right": lambda result: is_right(numpy.load(path, mmap_mode="r"), op, bool(params), result["value"]),
             "size": count * 8,
+            "floor": lambda: float(program(READ_FLOOR, 2, path)()),
         }
 
 

@@ -12,5 +12,6 @@ python_module numpy 'numpy>=2,<3'
 python_module polars 'polars>=1,<2'
 python_module cv2 'opencv-python-headless>=4,<6'
 
+rustc --edition 2024 -O -o target/read_floor scripts/peers/read_floor.rs
 cargo build --release --workspace --bins
 exec "$venv/bin/python" scripts/bench_jobs.py "$@"

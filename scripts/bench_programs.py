@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -50,6 +51,31 @@ def run(command, text=None, **options):
     begin = time.perf_counter()
     out = end(start(command, **options), text)
     return out, time.perf_counter() - begin
+
+
+def on_terminal(command):
+    """Runs a program to its end with its standard error on a terminal, and returns how long it took, in seconds."""
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    begin = time.perf_counter()
+    process = start(command, stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    said = b""
+    while True:
+        try:
+            part = os.read(ours, 1 << 16)
+        except OSError:
+            # What a terminal says when nobody is at its other end any more.
+            part = b""
+        if not part:
+            break
+        said = (said + part)[-1000:]
+    code = process.wait(PATIENCE)
+    wall = time.perf_counter() - begin
+    os.close(ours)
+    if code:
+        raise Failed(f"exit code {code}: {said.decode(errors='replace').strip()[-200:]}")
+    return wall
 
 
 def line(command, **options):

@@ -39,21 +39,36 @@ struct Guide;
 
 pub mod cli;
 mod embed;
-pub mod job;
 pub mod outcome;
-pub mod output;
 pub mod pool;
-pub mod queue;
-pub mod report;
-pub mod run;
-pub mod scale;
-pub mod show;
-pub mod signals;
-pub mod store;
 pub mod summary;
-pub mod supervisor;
 #[cfg(test)]
 mod testing;
+
+// What the command is made of. Open to its tests and benchmarks, and no part of the API.
+#[doc(hidden)]
+pub mod job;
+#[doc(hidden)]
+pub mod observe;
+#[doc(hidden)]
+pub mod output;
+#[doc(hidden)]
+pub mod queue;
+#[doc(hidden)]
+pub mod report;
+#[doc(hidden)]
+pub mod run;
+#[doc(hidden)]
+pub mod scale;
+#[doc(hidden)]
+pub mod show;
+#[doc(hidden)]
+pub mod signals;
+#[doc(hidden)]
+pub mod store;
+#[doc(hidden)]
+pub mod supervisor;
+#[doc(hidden)]
 pub mod timeline;
 
 #[cfg(feature = "async")]

@@ -1,11 +1,28 @@
 //! What a run came to, for people (standard error) and programs (`--summary-json`).
+//!
+//! ```no_run
+//! let text = std::fs::read_to_string("summary.json")?; // of `coordinator run … --summary-json summary.json`
+//! let summary: coordinator::summary::Summary = serde_json::from_str(&text)?;
+//! assert_eq!(summary.tasks.failed, 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use serde::{Deserialize, Serialize};
 
 use crate::timeline::Digest;
 
 /// What a run came to. Serialised, its keys and their order are a contract.
+///
+/// ```
+/// use coordinator::summary::Summary;
+///
+/// let text = serde_json::to_string(&Summary::default())?;
+/// let summary: Summary = serde_json::from_str(&text)?;
+/// println!("{}: {} tasks a second", summary.job, summary.tasks_per_second);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Summary {
     /// The run's id.
     pub run_id: String,
@@ -35,6 +52,7 @@ pub struct Summary {
     #[serde(default)]
     pub time: TimeSummary,
     /// How it went over time: stored, for reports, and left out of `--summary-json`.
+    #[doc(hidden)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeline: Option<Digest>,
 }
@@ -43,7 +61,15 @@ pub struct Summary {
 ///
 /// `starting` to `ending` follow each other and make up the time of the pool; `writing` and `storing` happen
 /// beside them.
+///
+/// ```
+/// # fn example(summary: &coordinator::summary::Summary) {
+/// let time = summary.time;
+/// println!("tasks ran for {} s, and waited for output for {} s", time.tasks, time.output);
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct TimeSummary {
     /// No worker was up.
     pub starting: f64,
@@ -62,7 +88,15 @@ pub struct TimeSummary {
 }
 
 /// Counts of tasks.
+///
+/// ```
+/// # fn example(summary: &coordinator::summary::Summary) {
+/// let tasks = summary.tasks;
+/// assert_eq!(tasks.planned, tasks.ok + tasks.failed + tasks.skipped, "all have ended");
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct TaskCounts {
     /// Tasks that the plan made.
     pub planned: u64,
@@ -77,7 +111,16 @@ pub struct TaskCounts {
 }
 
 /// What one worker did, over all its incarnations.
+///
+/// ```
+/// # fn example(summary: &coordinator::summary::Summary) {
+/// for worker in &summary.per_worker {
+///     println!("{}: {} tasks in {} s", worker.name, worker.tasks, worker.busy_seconds);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct WorkerSummary {
     /// `worker-1` and so on.
     pub name: String,

@@ -10,6 +10,92 @@ use crate::spec::{JobSpec, SpecErrors};
 ///
 /// One value describes the kind for ever; what belongs to one job lives in the [`Plan`] (in the coordinator)
 /// and in the [`Handler`] (in each worker).
+///
+/// ```
+/// use jobs::spec::{JobSpec, SpecErrors};
+/// use jobs::{BadValue, Key, Kind, Plan, PlanOptions, Presenter, Section};
+/// use protocol::{Handler, TaskError};
+/// # use jobs::{PlanError, Tasks};
+/// # use protocol::{Payloads, Task};
+///
+/// /// Squares the numbers from 0 on.
+/// struct Squares;
+///
+/// const BELOW: Key = Key {
+///     section: Section::Input,
+///     name: "below",
+///     kind: "integer",
+///     default: None,
+///     about: "where to end",
+///     example: "10",
+/// };
+///
+/// impl Kind for Squares {
+///     fn name(&self) -> &'static str {
+///         "squares"
+///     }
+///
+///     fn about(&self) -> &'static str {
+///         "squares the numbers from 0 on"
+///     }
+///
+///     fn keys(&self) -> &'static [Key] {
+///         &[BELOW]
+///     }
+///
+///     fn example(&self) -> &'static str {
+///         "kind = \"squares\"\n\n[input]\nbelow = 10\n"
+///     }
+///
+///     fn plan(&self, job: &mut JobSpec, _: &PlanOptions) -> Result<Plan, SpecErrors> {
+///         let below = job.input.take("below").ok_or_else(|| job.input.error("below", "is required"))?;
+///         let below = below.number()?;
+///         let tasks = Box::new(Numbers(0..below)); // implements `Tasks`
+///         Ok(Plan { tasks, total: Some(below), setup: Vec::new(), combine: None, inputs: Vec::new() })
+///     }
+///
+///     fn handler(&self, _setup: &[u8]) -> Result<Box<dyn Handler>, TaskError> {
+///         Ok(Box::new(Squares)) // implements `Handler`, too
+///     }
+///
+///     fn presenter(&self, _setup: &[u8]) -> Result<Box<dyn Presenter>, BadValue> {
+///         Ok(Box::new(Squares)) // and `Presenter`
+///     }
+/// }
+/// # struct Numbers(std::ops::Range<u64>);
+/// # impl Tasks for Numbers {
+/// #     fn next(&mut self, max: usize, into: &mut Payloads) -> Result<bool, PlanError> {
+/// #         let before = into.len();
+/// #         self.0.by_ref().take(max).for_each(|n| into.push(&n.to_le_bytes()));
+/// #         Ok(into.len() > before)
+/// #     }
+/// # }
+/// # impl Handler for Squares {
+/// #     fn run(&mut self, _: &Task<'_>, _: &mut Vec<u8>) -> Result<(), TaskError> {
+/// #         Ok(())
+/// #     }
+/// # }
+/// # impl Presenter for Squares {
+/// #     fn columns(&self) -> &[&'static str] {
+/// #         &[]
+/// #     }
+/// #     fn input(&self, _: &[u8], _: &mut String) -> Result<(), BadValue> {
+/// #         Ok(())
+/// #     }
+/// #     fn value(&self, _: &[u8], _: &[u8], _: &mut String) -> Result<(), BadValue> {
+/// #         Ok(())
+/// #     }
+/// #     fn text(&self, _: &[u8], _: &[u8], _: &mut String) -> Result<(), BadValue> {
+/// #         Ok(())
+/// #     }
+/// # }
+///
+/// // What it does not say, it leaves at the usual:
+/// assert!(Squares.deterministic() && !Squares.hidden());
+/// assert!(Squares.lines().is_none() && !Squares.reads_one_input_each() && !Squares.starts_processes());
+/// assert!(Squares.same_work(b"", b"") && Squares.outputs(b"")?.is_none());
+/// # Ok::<(), BadValue>(())
+/// ```
 pub trait Kind: Send + Sync {
     /// What a job file calls it.
     fn name(&self) -> &'static str;
@@ -86,6 +172,13 @@ pub trait Kind: Send + Sync {
 }
 
 /// What planning may depend on beside the job file.
+///
+/// ```
+/// use jobs::{ItemsFrom, PlanOptions};
+///
+/// let options = PlanOptions { items: Some(ItemsFrom::Stdin), ..PlanOptions::default() };
+/// assert!(!options.force);
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct PlanOptions {
     /// Replace existing outputs.
@@ -95,6 +188,13 @@ pub struct PlanOptions {
 }
 
 /// Where items come from, one a line.
+///
+/// ```
+/// use jobs::ItemsFrom;
+///
+/// let items = ItemsFrom::File("numbers.txt".into());
+/// assert_ne!(items, ItemsFrom::Stdin);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ItemsFrom {
     /// The standard input, which can be read once.
@@ -104,6 +204,21 @@ pub enum ItemsFrom {
 }
 
 /// A job, split into tasks.
+///
+/// ```
+/// use jobs::PlanOptions;
+/// use jobs::spec::JobSpec;
+/// use protocol::Payloads;
+///
+/// let text = "kind = \"primes\"\n[input]\nnumbers = [2, 36, 101]\n";
+/// let mut job = JobSpec::parse("primes.toml", text, std::path::Path::new("."), &[])?;
+/// let primes = jobs::find("primes").ok_or("no such kind")?;
+/// let mut plan = primes.plan(&mut job, &PlanOptions::default())?;
+/// let mut payloads = Payloads::new();
+/// while plan.tasks.next(1000, &mut payloads)? {}
+/// assert_eq!((plan.total, payloads.len()), (Some(3), 3));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Plan {
     /// The tasks, in input order.
     pub tasks: Box<dyn Tasks>,
@@ -120,9 +235,34 @@ pub struct Plan {
 }
 
 /// The kind's own bytes that every worker of a job is given at its start.
+///
+/// ```
+/// let setup: jobs::Setup = Vec::new();
+/// assert!(setup.len() <= protocol::MAX_SETUP);
+/// ```
 pub type Setup = Vec<u8>;
 
 /// A lazy, ordered supply of payloads. Memory must not grow with the number of tasks.
+///
+/// ```
+/// use jobs::{PlanError, Tasks};
+/// use protocol::Payloads;
+///
+/// struct Numbers(std::ops::Range<u64>);
+///
+/// impl Tasks for Numbers {
+///     fn next(&mut self, max: usize, into: &mut Payloads) -> Result<bool, PlanError> {
+///         let before = into.len();
+///         self.0.by_ref().take(max).for_each(|n| into.push(&n.to_le_bytes()));
+///         Ok(into.len() > before)
+///     }
+/// }
+///
+/// let (mut tasks, mut payloads) = (Numbers(0..5), Payloads::new());
+/// while tasks.next(2, &mut payloads)? {}
+/// assert_eq!(payloads.len(), 5);
+/// # Ok::<(), PlanError>(())
+/// ```
 pub trait Tasks: Send {
     /// Appends at most `max` payloads to `into` and returns `true`, or returns `false` where there are no
     /// more. May block (it has a thread of its own); should return early with what it has rather than wait
@@ -134,17 +274,50 @@ pub trait Tasks: Send {
 }
 
 /// An input that turned out to be bad while tasks were being made from it.
+///
+/// ```
+/// let error = jobs::PlanError("numbers.txt:7: \"12x\" is not an integer".into());
+/// assert_eq!(error.to_string(), "numbers.txt:7: \"12x\" is not an integer");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct PlanError(pub String);
 
 /// A payload or value that is not one of this kind's: some worker's or some file's mistake, never a reason
 /// to panic.
+///
+/// ```
+/// let primes = jobs::find("primes").expect("it is registered");
+/// let bad: jobs::BadValue = match primes.presenter(b"nonsense") {
+///     Err(bad) => bad,
+///     Ok(_) => jobs::BadValue("it took nonsense for a setup".into()),
+/// };
+/// println!("{bad}");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadValue(pub String);
 
 /// Names the files that tasks write, so that an incremental run can see whether they are still there.
+///
+/// ```
+/// use std::path::PathBuf;
+///
+/// use jobs::{BadValue, Outputs};
+///
+/// /// Each payload is a file's name, and its task writes a thumbnail.
+/// struct Thumbnails;
+///
+/// impl Outputs for Thumbnails {
+///     fn files(&self, payload: &[u8]) -> Result<Vec<PathBuf>, BadValue> {
+///         let name = std::str::from_utf8(payload).map_err(|_| BadValue("a name is text".into()))?;
+///         Ok(vec![PathBuf::from(name).with_extension("thumbnail.png")])
+///     }
+/// }
+///
+/// assert_eq!(Thumbnails.files(b"cat.jpg")?, [PathBuf::from("cat.thumbnail.png")]);
+/// # Ok::<(), BadValue>(())
+/// ```
 pub trait Outputs: Send {
     /// Every file that a task with this payload leaves when it ends well.
     ///
@@ -154,6 +327,43 @@ pub trait Outputs: Send {
 }
 
 /// Turns payloads and values into what people and programs read.
+///
+/// ```
+/// use jobs::{BadValue, Presenter};
+///
+/// /// Shows numbers and their squares.
+/// struct Squares;
+///
+/// fn number(bytes: &[u8]) -> Result<u64, BadValue> {
+///     bytes.try_into().map(u64::from_le_bytes).map_err(|_| BadValue("a number has eight bytes".into()))
+/// }
+///
+/// impl Presenter for Squares {
+///     fn columns(&self) -> &[&'static str] {
+///         &["square"]
+///     }
+///
+///     fn input(&self, payload: &[u8], text: &mut String) -> Result<(), BadValue> {
+///         *text += &number(payload)?.to_string();
+///         Ok(())
+///     }
+///
+///     fn value(&self, _payload: &[u8], value: &[u8], json: &mut String) -> Result<(), BadValue> {
+///         *json += &format!("{{\"square\":{}}}", number(value)?);
+///         Ok(())
+///     }
+///
+///     fn text(&self, payload: &[u8], value: &[u8], line: &mut String) -> Result<(), BadValue> {
+///         *line += &format!("{}² is {}", number(payload)?, number(value)?);
+///         Ok(())
+///     }
+/// }
+///
+/// let mut line = String::new();
+/// Squares.text(&7_u64.to_le_bytes(), &49_u64.to_le_bytes(), &mut line)?;
+/// assert_eq!(line, "7² is 49");
+/// # Ok::<(), BadValue>(())
+/// ```
 pub trait Presenter: Send {
     /// The value's fields, in order, for CSV columns (`value.prime`) and documentation.
     fn columns(&self) -> &[&'static str];
@@ -180,6 +390,34 @@ pub trait Presenter: Send {
 
 /// Combines values into one result that depends on the input only: not on the number of workers, nor on
 /// batches, nor on the order in which outcomes arrive.
+///
+/// ```
+/// use jobs::{BadValue, Combine};
+///
+/// struct Sum(u64);
+///
+/// fn number(bytes: &[u8]) -> Result<u64, BadValue> {
+///     bytes.try_into().map(u64::from_le_bytes).map_err(|_| BadValue("a number has eight bytes".into()))
+/// }
+///
+/// impl Combine for Sum {
+///     fn add(&mut self, _task: u64, _payload: &[u8], value: &[u8], _worker: &str) -> Result<(), BadValue> {
+///         self.0 += number(value)?;
+///         Ok(())
+///     }
+///
+///     fn finish(&mut self) -> Result<serde_json::Value, BadValue> {
+///         Ok(self.0.into())
+///     }
+/// }
+///
+/// let mut sum = Sum(0);
+/// sum.add(1, b"", &7_u64.to_le_bytes(), "worker-2")?;
+/// sum.add(0, b"", &5_u64.to_le_bytes(), "worker-1")?;
+/// assert_eq!(sum.text()?, "12");
+/// assert!(sum.explain().is_empty());
+/// # Ok::<(), BadValue>(())
+/// ```
 pub trait Combine: Send {
     /// Takes the value of one task. Values arrive in any order, each task at most once; `worker` says who
     /// made it.
@@ -209,6 +447,20 @@ pub trait Combine: Send {
 }
 
 /// A key that a kind reads.
+///
+/// ```
+/// use jobs::{Key, Section};
+///
+/// const BELOW: Key = Key {
+///     section: Section::Input,
+///     name: "below",
+///     kind: "integer",
+///     default: None,
+///     about: "where to end",
+///     example: "10",
+/// };
+/// assert!(BELOW.default.is_none(), "it is required");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Key {
     /// Which table it stands in.
@@ -226,6 +478,12 @@ pub struct Key {
 }
 
 /// A table of the job file that belongs, at least in part, to the kind.
+///
+/// ```
+/// let primes = jobs::find("primes").expect("it is registered");
+/// let params = primes.keys().iter().filter(|key| key.section == jobs::Section::Params);
+/// assert!(params.map(|key| key.name).any(|name| name == "factor"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
     /// `[input]`: the items.

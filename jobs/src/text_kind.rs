@@ -11,6 +11,11 @@ use crate::spec::{JobSpec, SpecError, SpecErrors};
 use crate::{BadValue, Key, Kind, Plan, PlanError, PlanOptions, Presenter, Section, Tasks};
 
 /// What a [`TextKind`] does with an item.
+///
+/// ```
+/// let length: jobs::TextFunction = |text| Ok(text.chars().count().into());
+/// assert_eq!(length("five!").map_err(|error| error.to_string()), Ok(5.into()));
+/// ```
 pub type TextFunction = fn(&str) -> Result<Value, TaskError>;
 
 /// A kind of work made from one function, which gets an item, as text, and returns a JSON value.

@@ -26,6 +26,11 @@ use crate::link::stream_pair;
 use crate::{CoordinatorEnd, PROTOCOL_VERSION, StatusCell, TaskSender, welcome};
 
 /// The hidden first argument that makes a program a worker; the second is the server's name.
+///
+/// ```
+/// let arguments = ["program", "__worker", "/tmp/private/socket"];
+/// assert_eq!(arguments.get(1), Some(&protocol::WORKER_FLAG));
+/// ```
 pub const WORKER_FLAG: &str = "__worker";
 
 /// How long an honest worker's channel may be on its way after its hello: it is there already.
@@ -34,6 +39,30 @@ const PATIENCE: Duration = Duration::from_secs(1);
 type Server = IpcOneShotServer<IpcBytesSender>;
 
 /// A link whose worker has not said hello yet. Dropping it leaves no file and no descriptor behind.
+///
+/// ```no_run
+/// use std::process::Command;
+///
+/// use protocol::{Bootstrap, Filled, FrameReader, Hello, ToWorker};
+///
+/// let mut bootstrap = Bootstrap::new()?;
+/// let stdin = bootstrap.child_stdin().expect("it was not taken before");
+/// let mut child = Command::new("target/debug/worker").args(bootstrap.arguments()).stdin(stdin).spawn()?;
+///
+/// let mut frames = FrameReader::new();
+/// while frames.fill(bootstrap.stream())? != Filled::Closed {
+///     if let Some(frame) = frames.next_frame()? {
+///         Hello::decode(frame)?.check()?;
+///         assert_eq!(bootstrap.cell().running(), None);
+///         let worker = bootstrap.accept()?;
+///         worker.sender.send(&ToWorker::Pill.encode()?)?;
+///         break;
+///     }
+///     // A coordinator with more to do would wait for the stream by `epoll`.
+/// }
+/// child.wait()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Bootstrap {
     server: Server,
     name: String,
@@ -52,6 +81,18 @@ struct Spare {
 }
 
 /// Why a worker's channel could not be taken.
+///
+/// ```
+/// use protocol::BootstrapError;
+///
+/// fn advice(error: &BootstrapError) -> &'static str {
+///     match error {
+///         BootstrapError::NoChannel | BootstrapError::NotAChannel => "kill that worker",
+///         BootstrapError::Io(_) => "try again when there are descriptors",
+///     }
+/// }
+/// assert_eq!(advice(&BootstrapError::NoChannel), "kill that worker");
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum BootstrapError {
     /// The worker said hello without having sent its channel.
@@ -280,7 +321,10 @@ mod tests {
         welcome::send(&ours, PROTOCOL_VERSION + 7, cell.as_fd()).unwrap();
         let error = WorkerLink::connect_over(theirs, "nowhere", &[]).unwrap_err();
         let sentence = error.to_string();
-        assert!(sentence.contains("worker speaks version 2") && sentence.contains("version 9"), "{sentence}");
+        assert!(
+            sentence.contains("worker speaks version 3") && sentence.contains("version 10"),
+            "{sentence}"
+        );
         let mut reader = FrameReader::new();
         reader.fill(&ours).unwrap();
         let frame = reader.next_frame().unwrap().unwrap();

@@ -42,6 +42,16 @@ const SLOTS: usize = 4;
 const LOOKS: usize = 64;
 
 /// A task that a worker is running.
+///
+/// ```
+/// let cell = protocol::StatusCell::new()?;
+/// cell.worker()?.begin(protocol::TaskId(7), 1, protocol::monotonic_nanos());
+/// if let Some(running) = cell.running() {
+///     let nanos = protocol::monotonic_nanos().saturating_sub(running.started_nanos);
+///     println!("task {}, attempt {}, for {nanos} ns", running.task, running.attempt);
+/// }
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Running {
     /// Which task.
@@ -77,6 +87,27 @@ fn claim_word(page: &Page, batch: u64) -> &AtomicU64 {
 }
 
 /// The coordinator's side of a status cell.
+///
+/// ```
+/// use protocol::{Running, StatusCell, TaskId};
+///
+/// let mut cell = StatusCell::new()?;
+/// let worker = cell.worker()?; // in earnest, that is in the worker's process
+/// cell.open(0, 10); // batch 0 has ten tasks
+/// assert_eq!(worker.claim(0), Some(0));
+/// worker.begin(TaskId(7), 1, 99);
+/// assert_eq!(cell.running(), Some(Running { task: TaskId(7), attempt: 1, started_nanos: 99 }));
+/// worker.finish();
+/// assert_eq!((cell.running(), cell.finished(), cell.claimed(0)), (None, 1, 1));
+///
+/// assert_eq!(cell.recall_tail(0, 4), 5..10); // all but the next four
+/// assert_eq!(cell.recall(0), 1..5); // and these
+/// assert_eq!(worker.claim(0), None);
+///
+/// cell.warn(TaskId(7));
+/// assert!(worker.is_cancelled(TaskId(7)));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct StatusCell {
     page: Page,
@@ -190,6 +221,24 @@ impl AsFd for StatusCell {
 }
 
 /// The worker's side of a status cell.
+///
+/// ```
+/// use std::os::fd::AsFd;
+///
+/// use protocol::{StatusCell, TaskId, WorkerCell, monotonic_nanos};
+///
+/// let mut coordinator = StatusCell::new()?;
+/// let cell = WorkerCell::open(coordinator.as_fd().try_clone_to_owned()?)?;
+/// coordinator.open(0, 3);
+/// for id in 0.. {
+///     let Some(_position) = cell.claim(0) else { break };
+///     cell.begin(TaskId(id), 1, monotonic_nanos());
+///     assert!(!cell.is_cancelled(TaskId(id)));
+///     cell.finish();
+/// }
+/// assert_eq!(coordinator.finished(), 3);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct WorkerCell {
     page: Page,

@@ -3,6 +3,11 @@
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
 /// `CLOCK_MONOTONIC`, in nanoseconds: the same clock in every process of this machine.
+///
+/// ```
+/// let began = protocol::monotonic_nanos();
+/// assert!(protocol::monotonic_nanos() >= began);
+/// ```
 pub fn monotonic_nanos() -> u64 {
     nanos(clock_gettime(ClockId::Monotonic))
 }

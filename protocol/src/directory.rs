@@ -31,6 +31,15 @@ pub(crate) fn fits_a_socket(directory: &Path) -> bool {
 }
 
 /// A directory of one's own, readable by nobody else, removed on drop.
+///
+/// ```
+/// let directory = protocol::private_directory()?;
+/// let path = directory.path().to_owned();
+/// assert!(path.is_dir());
+/// drop(directory);
+/// assert!(!path.exists());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct PrivateDirectory {
     path: PathBuf,
@@ -65,6 +74,12 @@ impl Drop for PrivateDirectory {
 /// The setting holds for the whole process (`tempfile`'s `override_temp_dir`), so only a program's `main`
 /// may call this, once, and a library never. The directory is made in the temporary directory, or in `/tmp`
 /// where that has too long a name for a socket.
+///
+/// ```
+/// let directory = protocol::private_directory()?; // for as long as `main` runs
+/// println!("sockets lie in {}", directory.path().display());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 ///
 /// # Errors
 /// The directory can't be made, or the process has a setting already.

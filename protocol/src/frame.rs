@@ -18,6 +18,18 @@ const SMALL: usize = 16 << 10;
 const FULL: usize = MAX_FRAME + PREFIX;
 
 /// A length that no frame has.
+///
+/// ```
+/// use std::io::Write;
+/// use std::os::unix::net::UnixStream;
+///
+/// let (ours, mut theirs) = UnixStream::pair()?;
+/// theirs.write_all(&u32::MAX.to_le_bytes())?;
+/// let mut frames = protocol::FrameReader::new();
+/// frames.fill(&ours)?;
+/// assert_eq!(frames.next_frame(), Err(protocol::FrameError { length: u32::MAX as usize }));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a frame of {length} bytes, where 1 to {MAX_FRAME} are allowed")]
 pub struct FrameError {
@@ -26,6 +38,24 @@ pub struct FrameError {
 }
 
 /// What [`FrameReader::fill`] found.
+///
+/// ```
+/// use std::os::unix::net::UnixStream;
+///
+/// use protocol::{Filled, FrameReader, FrameWriter};
+///
+/// let (ours, theirs) = UnixStream::pair()?;
+/// ours.set_nonblocking(true)?;
+/// let mut writer = FrameWriter::new(theirs.into());
+///
+/// let mut reader = FrameReader::new();
+/// assert_eq!(reader.fill(&ours)?, Filled::WouldBlock);
+/// writer.write(|frame| frame.push(7))?;
+/// assert_eq!(reader.fill(&ours)?, Filled::Bytes(5));
+/// drop(writer);
+/// assert_eq!(reader.fill(&ours)?, Filled::Closed);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Filled {
     /// That many bytes, at least one; there may be more.
@@ -37,6 +67,26 @@ pub enum Filled {
 }
 
 /// Cuts a stream of bytes into frames.
+///
+/// ```
+/// use std::os::unix::net::UnixStream;
+///
+/// use protocol::{Filled, FrameReader, FrameWriter};
+///
+/// let (ours, theirs) = UnixStream::pair()?;
+/// let mut writer = FrameWriter::new(theirs.into());
+/// writer.write(|frame| frame.extend_from_slice(b"hello"))?;
+/// drop(writer);
+///
+/// let mut reader = FrameReader::new();
+/// while reader.fill(&ours)? != Filled::Closed {
+///     while let Some(frame) = reader.next_frame()? {
+///         assert_eq!(frame, b"hello");
+///     }
+/// }
+/// assert!(!reader.is_mid_frame());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct FrameReader {
     // Invariant: start <= end <= buffer.len() <= FULL, and the unread bytes are buffer[start..end].
@@ -95,6 +145,18 @@ impl FrameReader {
         Ok(self.buffer.get(from..to))
     }
 
+    /// True where [`next_frame`](Self::next_frame) has one.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn has_frame(&self) -> Result<bool, FrameError> {
+        match self.announced() {
+            Some(length) if length == 0 || length > MAX_FRAME => Err(FrameError { length }),
+            Some(length) => Ok(self.end - self.start >= length + PREFIX),
+            None => Ok(false),
+        }
+    }
+
     /// True where the beginning of a frame is there and its end is not: if the stream is
     /// [`Closed`](Filled::Closed), the worker died while it wrote.
     pub fn is_mid_frame(&self) -> bool {
@@ -124,6 +186,19 @@ impl FrameReader {
 }
 
 /// Writes frames; waits where the stream is full.
+///
+/// ```
+/// use std::io::Read;
+/// use std::os::unix::net::UnixStream;
+///
+/// let (mut ours, theirs) = UnixStream::pair()?;
+/// let mut writer = protocol::FrameWriter::new(theirs.into());
+/// writer.write(|frame| frame.extend_from_slice(b"hello"))?;
+/// let mut bytes = [0; 9];
+/// ours.read_exact(&mut bytes)?;
+/// assert_eq!(bytes, *b"\x05\0\0\0hello");
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct FrameWriter {
     stream: OwnedFd,
@@ -147,21 +222,34 @@ impl FrameWriter {
     }
 }
 
+/// Makes one frame of what `encode` appends, with its length in front. Returns that length.
+fn frame_into(frame: &mut Vec<u8>, encode: impl FnOnce(&mut Vec<u8>)) -> usize {
+    frame.clear();
+    frame.extend_from_slice(&[0; PREFIX]);
+    encode(frame);
+    let length = frame.len().saturating_sub(PREFIX);
+    if let Some(prefix) = frame.first_chunk_mut() {
+        *prefix = (length as u32).to_le_bytes();
+    }
+    length
+}
+
+/// A frame of what `encode` appends, with its length in front.
+pub(crate) fn framed(encode: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
+    let mut frame = Vec::new();
+    frame_into(&mut frame, encode);
+    frame
+}
+
 /// Writes one frame to a stream socket, by way of this buffer.
 pub(crate) fn write_frame(
     stream: BorrowedFd<'_>,
     frame: &mut Vec<u8>,
     encode: impl FnOnce(&mut Vec<u8>),
 ) -> io::Result<()> {
-    frame.clear();
-    frame.extend_from_slice(&[0; PREFIX]);
-    encode(frame);
-    let length = frame.len().saturating_sub(PREFIX);
+    let length = frame_into(frame, encode);
     if length == 0 || length > MAX_FRAME {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, FrameError { length }));
-    }
-    if let Some(prefix) = frame.first_chunk_mut() {
-        *prefix = (length as u32).to_le_bytes();
     }
     let mut rest = frame.as_slice();
     while !rest.is_empty() {

@@ -1,4 +1,4 @@
-//! Bytes with a descriptor, from the coordinator to a worker over the stream: never in the other direction.
+//! Bytes, with a descriptor or without, from the coordinator to a worker over the stream: never in the other direction.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -10,21 +10,22 @@ use rustix::net::{
     SendFlags, recvmsg, sendmsg,
 };
 
-/// Sends `bytes` and a descriptor in one piece. The stream has room for a few dozen bytes, so it never waits.
-pub(crate) fn send(stream: impl AsFd, bytes: &[u8], descriptor: BorrowedFd<'_>) -> io::Result<()> {
+/// Sends `bytes` and a descriptor in one piece. The stream has room for some dozens of such, so it never waits.
+pub(crate) fn send(stream: impl AsFd, bytes: &[u8], descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = SendAncillaryBuffer::new(&mut space);
-    let descriptors = [descriptor];
-    control.push(SendAncillaryMessage::ScmRights(&descriptors));
+    if !descriptor.as_slice().is_empty() {
+        control.push(SendAncillaryMessage::ScmRights(descriptor.as_slice()));
+    }
     let sent = retry_on_intr(|| sendmsg(&stream, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL))?;
     if sent == bytes.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
 }
 
-/// Waits for as many bytes as there is room for, and their descriptor.
+/// Waits for as many bytes as there is room for, and their descriptor where they have one.
 ///
 /// # Errors
-/// `UnexpectedEof` where nothing comes, `InvalidData` where less comes or no descriptor, or the stream's own.
-pub(crate) fn receive(stream: impl AsFd, bytes: &mut [u8]) -> io::Result<OwnedFd> {
+/// `UnexpectedEof` where nothing comes, `InvalidData` where less comes, or the stream's own.
+pub(crate) fn receive(stream: impl AsFd, bytes: &mut [u8]) -> io::Result<Option<OwnedFd>> {
     let wanted = bytes.len();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -40,9 +41,9 @@ pub(crate) fn receive(stream: impl AsFd, bytes: &mut [u8]) -> io::Result<OwnedFd
         RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
         _ => None,
     });
-    match descriptor {
-        _ if received == 0 => Err(io::ErrorKind::UnexpectedEof.into()),
-        Some(descriptor) if received == wanted => Ok(descriptor),
+    match received {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ if received == wanted => Ok(descriptor),
         _ => Err(io::Error::new(io::ErrorKind::InvalidData, "what came is not from a coordinator")),
     }
 }

@@ -11,6 +11,41 @@ use crate::{FromWorker, TaskId, WorkerCell};
 ///
 /// It may keep state between tasks (buffers, caches), but the value must not depend on it: a task may run
 /// on any worker, after any other task, and more than once.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use protocol::{Context, Handler, Task, TaskError, TaskId, WorkerCell};
+///
+/// #[derive(Default)]
+/// struct Sum {
+///     cell: Option<Arc<WorkerCell>>,
+/// }
+///
+/// impl Handler for Sum {
+///     fn run(&mut self, task: &Task<'_>, value: &mut Vec<u8>) -> Result<(), TaskError> {
+///         let mut sum = 0;
+///         for byte in task.payload {
+///             if self.cell.as_ref().is_some_and(|cell| cell.is_cancelled(task.id)) {
+///                 return Err(TaskError::new("nobody wants it any more"));
+///             }
+///             sum += u64::from(*byte);
+///         }
+///         value.extend(sum.to_le_bytes());
+///         Ok(())
+///     }
+///
+///     fn attach(&mut self, cell: Arc<WorkerCell>) {
+///         self.cell = Some(cell);
+///     }
+/// }
+///
+/// let context = Context { worker: "worker-1", link: None };
+/// let mut value = Vec::new();
+/// Sum::default().run(&Task { id: TaskId(0), attempt: 1, payload: &[1, 2, 3], context }, &mut value)?;
+/// assert_eq!(value, 6_u64.to_le_bytes());
+/// # Ok::<(), TaskError>(())
+/// ```
 pub trait Handler {
     /// Runs one task and appends its value to `value` (which may already hold other tasks' bytes).
     ///
@@ -42,6 +77,16 @@ impl Task<'_> {
     /// Tells the coordinator how far this task has come: `done` of `total`, in units of one's own. Waits
     /// where the link is full.
     ///
+    /// ```
+    /// # fn example(task: &protocol::Task<'_>) -> Result<(), protocol::TaskError> {
+    /// for (done, byte) in (1..).zip(task.payload) {
+    ///     println!("{byte}");
+    ///     task.progress(done, task.payload.len() as u64).map_err(|error| protocol::TaskError::new(error.to_string()))?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// The coordinator is gone.
     pub fn progress(&self, done: u64, total: u64) -> io::Result<()> {
@@ -52,6 +97,11 @@ impl Task<'_> {
 }
 
 /// Where a task runs.
+///
+/// ```
+/// let context = protocol::Context { worker: "worker-1", link: None }; // for a test of a handler
+/// assert_eq!(context.worker, "worker-1");
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Context<'a> {
     /// The worker's name, for example `worker-1`.
@@ -62,6 +112,15 @@ pub struct Context<'a> {
 }
 
 /// Why an attempt failed, in a sentence for people.
+///
+/// ```
+/// use protocol::{TaskError, TaskErrorKind};
+///
+/// let error = TaskError::new("cat.jpg is no picture");
+/// assert_eq!((error.kind, error.to_string().as_str()), (TaskErrorKind::Error, "cat.jpg is no picture"));
+/// let error = TaskError::memory("cat.jpg would take 9 GB");
+/// assert_eq!(error.kind, TaskErrorKind::Memory);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct TaskError {
@@ -72,6 +131,16 @@ pub struct TaskError {
 }
 
 /// The sort of failure that a handler can report.
+///
+/// ```
+/// use protocol::{TaskError, TaskErrorKind};
+///
+/// let error = TaskError::memory("9 GB are too much");
+/// match error.kind {
+///     TaskErrorKind::Error => println!("bad input: {error}"),
+///     TaskErrorKind::Memory => println!("a task for a larger machine: {error}"),
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskErrorKind {
     /// The task can't be done: bad input, a file that is not there.

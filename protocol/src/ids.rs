@@ -3,8 +3,25 @@
 use std::fmt;
 
 /// A task's position in its job's input order, from 0.
+///
+/// ```
+/// let first = protocol::TaskId(0);
+/// assert!(first < protocol::TaskId(1));
+/// assert_eq!(first.to_string(), "0");
+/// ```
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, bincode::Encode, bincode::Decode,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Default,
+    serde::Serialize,
+    bincode::Encode,
+    bincode::Decode,
 )]
 pub struct TaskId(pub u64);
 

@@ -66,11 +66,14 @@ mod codec;
 mod directory;
 mod frame;
 mod hand_over;
+mod handed;
 mod handler;
 mod ids;
 mod lent;
 mod link;
 mod message;
+pub mod observe;
+mod outbox;
 mod payloads;
 mod serve;
 mod shm;
@@ -88,10 +91,11 @@ pub use ids::TaskId;
 pub use link::{ConnectError, CoordinatorEnd, TaskSender, WorkerLink, in_memory};
 pub use message::{
     Batch, BatchEncoder, BatchTasks, DecodeError, FromWorker, Hello, Large, Limits, MAX_FRAME, MAX_MESSAGE,
-    MAX_PAYLOAD, MAX_SETUP, MAX_TASKS, MAX_TEXT, MAX_VALUE, OutcomeResult, OutcomeRun, OutcomeRuns, Outcomes,
-    OutcomesIter, PROTOCOL_VERSION, RunResult, Start, TaskHead, ToWorker, TooLong, Values, VersionMismatch,
-    Why, WireOutcome,
+    MAX_PAYLOAD, MAX_PIECES, MAX_SETUP, MAX_TASKS, MAX_TEXT, MAX_VALUE, OutcomeResult, OutcomeRun,
+    OutcomeRuns, Outcomes, OutcomesIter, PROTOCOL_VERSION, Piece, RunResult, Start, TaskHead, ToWorker,
+    TooLong, Values, VersionMismatch, Why, WireOutcome,
 };
+pub use outbox::PieceError;
 pub use payloads::Payloads;
 pub use serve::{ServeError, Served, serve};
 pub use shm::{Arena, Extent};

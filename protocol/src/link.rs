@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use ipc_channel::IpcError;
@@ -11,12 +11,27 @@ use rustix::io::fcntl_dupfd_cloexec;
 use rustix::stdio::{dup2_stdin, stdin};
 
 use crate::message::check_version;
+use crate::outbox::Outbox;
 use crate::{
-    Arena, Extent, FrameWriter, Hello, Large, PROTOCOL_VERSION, StatusCell, TaskId, ToWorker,
-    VersionMismatch, WorkerCell, lent, welcome,
+    Arena, Extent, FrameWriter, Hello, Large, PROTOCOL_VERSION, Piece, PieceError, StatusCell, TaskId,
+    ToWorker, VersionMismatch, WorkerCell, handed, welcome,
 };
 
 /// The coordinator's end of a link to one worker.
+///
+/// ```
+/// use protocol::{Arena, TaskId, in_memory};
+///
+/// let (mut coordinator, _worker) = in_memory()?;
+/// let arena = Arena::new(1 << 20)?;
+/// let mut payload = arena.take(100_000).expect("there is room");
+/// payload.fill(7);
+/// coordinator.cell.open(0, 1);
+/// coordinator.send_large(0, TaskId(0), 1, &payload)?;
+/// coordinator.give_outbox(1 << 20)?; // for values that are as long
+/// assert!(coordinator.outbox_bytes() >= 1 << 20);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct CoordinatorEnd {
     /// Where messages to the worker go.
@@ -28,11 +43,12 @@ pub struct CoordinatorEnd {
     pub cell: StatusCell,
     // What the worker has been told of.
     arena: Option<Arena>,
+    outbox: Option<Outbox>,
 }
 
 impl CoordinatorEnd {
     pub(crate) fn new(sender: TaskSender, stream: UnixStream, cell: StatusCell) -> Self {
-        Self { sender, stream, cell, arena: None }
+        Self { sender, stream, cell, arena: None, outbox: None }
     }
 
     /// Sends one task whose payload lies in an extent, as the batch with this number. The extent must stay as it
@@ -46,7 +62,7 @@ impl CoordinatorEnd {
             Some(_) => return Err(io::ErrorKind::InvalidInput.into()),
             None => {
                 let arena = payload.arena();
-                lent::announce(&self.stream, &arena)?;
+                handed::send_arena(&self.stream, &arena)?;
                 self.arena = Some(arena);
             }
         }
@@ -54,9 +70,76 @@ impl CoordinatorEnd {
         let large = Large { batch, task: task.0, attempt, offset, length };
         self.sender.send(&ToWorker::Large(large).encode().map_err(io::Error::other)?)
     }
+
+    /// Answers a worker that wants an outbox: with one of `bytes` bytes, or, where that is 0 or can't be had, with
+    /// none; its long values then come in chunks. Call it once.
+    ///
+    /// # Errors
+    /// The worker is gone.
+    pub fn give_outbox(&mut self, bytes: usize) -> io::Result<()> {
+        match Outbox::new(bytes) {
+            Ok((outbox, file)) => {
+                self.outbox = Some(outbox);
+                handed::send_outbox(&self.stream, bytes, Some(file.as_fd()))
+            }
+            Err(_) => handed::send_outbox(&self.stream, 0, None),
+        }
+    }
+
+    /// How many bytes the worker's outbox has; 0 where it has none.
+    pub fn outbox_bytes(&self) -> usize {
+        self.outbox.as_ref().map_or(0, Outbox::capacity)
+    }
+
+    /// Appends a copy of a piece to `value`. The worker may use the piece's place again once it has been
+    /// [told](Self::return_pieces).
+    ///
+    /// ```
+    /// # fn example(coordinator: &mut protocol::CoordinatorEnd, piece: &protocol::Piece) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut value = Vec::new();
+    /// coordinator.take_piece(piece, &mut value)?; // a `FromWorker::Piece` told of it
+    /// coordinator.return_pieces()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The piece is not one that an honest worker could have offered; `value` is as it was.
+    pub fn take_piece(&mut self, piece: &Piece, value: &mut Vec<u8>) -> Result<(), PieceError> {
+        self.outbox.as_mut().ok_or(PieceError::NoOutbox)?.take(piece, value)
+    }
+
+    /// Lets the worker know of all pieces that have been taken.
+    ///
+    /// ```
+    /// # fn example(coordinator: &mut protocol::CoordinatorEnd, piece: &protocol::Piece) -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut value = Vec::new();
+    /// coordinator.take_piece(piece, &mut value)?; // a `FromWorker::Piece` told of it
+    /// coordinator.return_pieces()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// The worker is gone, or does not listen.
+    pub fn return_pieces(&mut self) -> io::Result<()> {
+        match self.outbox.as_mut().map_or(0, Outbox::return_pieces) {
+            0 => Ok(()),
+            pieces => handed::send_taken(&self.stream, pieces as u64),
+        }
+    }
 }
 
 /// Sends messages to one worker.
+///
+/// ```
+/// let (coordinator, worker) = protocol::in_memory()?;
+/// let pill = protocol::ToWorker::Pill.encode()?;
+/// coordinator.sender.send(&pill)?;
+/// drop(worker);
+/// assert!(coordinator.sender.send(&pill).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct TaskSender {
     channel: IpcBytesSender,
@@ -84,6 +167,26 @@ impl TaskSender {
 }
 
 /// A worker's end of its link to the coordinator.
+///
+/// ```no_run
+/// use protocol::{Handler, Task, TaskError, WorkerLink};
+///
+/// struct Upper;
+///
+/// impl Handler for Upper {
+///     fn run(&mut self, task: &Task<'_>, value: &mut Vec<u8>) -> Result<(), TaskError> {
+///         value.extend(task.payload.to_ascii_uppercase());
+///         Ok(())
+///     }
+/// }
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let server = std::env::args().nth(2).ok_or("only a coordinator starts this program")?;
+///     let link = WorkerLink::connect(&server, &["upper"])?;
+///     protocol::serve(link, |_| Ok(Box::new(Upper)))?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct WorkerLink {
     pub(crate) receiver: IpcBytesReceiver,
@@ -92,6 +195,17 @@ pub struct WorkerLink {
 }
 
 /// Why a worker could not connect to its coordinator.
+///
+/// ```
+/// use protocol::{ConnectError, VersionMismatch};
+///
+/// let error = ConnectError::Version(VersionMismatch { worker: 2, coordinator: 1 });
+/// match &error {
+///     ConnectError::NotACoordinator(_) => println!("do not start this by hand: {error}"),
+///     ConnectError::Version(mismatch) => assert_eq!(error.to_string(), mismatch.to_string()),
+///     ConnectError::Unreachable(_) => println!("it is dead: {error}"),
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// Standard input is not what a coordinator gives its workers.
@@ -167,6 +281,15 @@ fn take_stdin() -> io::Result<OwnedFd> {
 
 /// Makes a link within one process, for tests and for programs that serve on a thread. No greeting is
 /// exchanged on it.
+///
+/// ```
+/// let (coordinator, worker) = protocol::in_memory()?;
+/// coordinator.sender.send(&protocol::ToWorker::Pill.encode()?)?;
+/// // A pill before the start: there is nothing to do, and nothing is asked for.
+/// let served = protocol::serve(worker, |_| Err(protocol::TaskError::new("it knows nothing")))?;
+/// assert_eq!(served, protocol::Served::Pill);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// No memory, or no more descriptors.

@@ -3,6 +3,25 @@
 use std::ops::Range;
 
 /// A list of payloads, stored end to end.
+///
+/// ```
+/// use protocol::Payloads;
+///
+/// let mut payloads = Payloads::new();
+/// payloads.push(b"one");
+/// payloads.push_with(|bytes| bytes.extend_from_slice(b"three"));
+/// assert_eq!((payloads.len(), payloads.total_bytes(), payloads.is_empty()), (2, 8, false));
+/// assert_eq!(payloads.get(1), Some(b"three".as_slice()));
+/// assert!(payloads.iter().map(<[u8]>::len).eq(payloads.lengths()));
+/// assert_eq!(payloads.alike(0..2), None, "not of one length");
+///
+/// let mut others = Payloads::new();
+/// others.append(&payloads, 1..2);
+/// assert_eq!(others.get(0), Some(b"three".as_slice()));
+/// payloads.truncate(1);
+/// others.clear();
+/// assert!(others.capacity() > 0, "its memory stays");
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Payloads {
     bytes: Vec<u8>,

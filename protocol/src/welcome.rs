@@ -14,7 +14,7 @@ const LENGTH: usize = MAGIC.len() + size_of::<u32>();
 pub(crate) fn send(stream: impl AsFd, version: u32, cell: BorrowedFd<'_>) -> io::Result<()> {
     let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&version.to_le_bytes());
-    hand_over::send(stream, &bytes, cell)
+    hand_over::send(stream, &bytes, Some(cell))
 }
 
 /// Waits for the welcome and returns the coordinator's version and the cell's descriptor.
@@ -24,8 +24,8 @@ pub(crate) fn send(stream: impl AsFd, version: u32, cell: BorrowedFd<'_>) -> io:
 pub(crate) fn receive(stream: impl AsFd) -> io::Result<(u32, OwnedFd)> {
     let mut bytes = [0; LENGTH];
     let cell = hand_over::receive(stream, &mut bytes)?;
-    match bytes.strip_prefix(&MAGIC).and_then(|rest| rest.first_chunk()) {
-        Some(&version) => Ok((u32::from_le_bytes(version), cell)),
-        None => Err(io::Error::new(io::ErrorKind::InvalidData, "what came is not a coordinator's welcome")),
+    match (bytes.strip_prefix(&MAGIC).and_then(|rest| rest.first_chunk()), cell) {
+        (Some(&version), Some(cell)) => Ok((u32::from_le_bytes(version), cell)),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "what came is not a coordinator's welcome")),
     }
 }

@@ -12,7 +12,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use protocol::{
     BatchEncoder, FrameReader, FromWorker, Hello, Limits, MAX_FRAME, MAX_MESSAGE, OutcomeResult,
-    PROTOCOL_VERSION, Start, TaskId, ToWorker, Why,
+    PROTOCOL_VERSION, Piece, Start, TaskId, ToWorker, Why,
 };
 
 thread_local! {
@@ -94,6 +94,8 @@ fn valid() -> Vec<Vec<u8>> {
         FromWorker::Ready,
         FromWorker::Refused { message: "no such kind" },
         FromWorker::Chunk { task: TaskId(9), attempt: 2, bytes: b"chunk" },
+        FromWorker::WantsOutbox,
+        FromWorker::Piece(Piece { task: TaskId(9), attempt: 2, offset: 4096, length: 1 << 40, more: 7 }),
         FromWorker::Goodbye { tasks: 4, busy_nanos: 1 << 33, why: Why::Recycle },
     ];
     for frame in frames {

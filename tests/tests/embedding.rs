@@ -19,6 +19,25 @@ fn run(name: &str, arguments: &[&str]) -> String {
 }
 
 #[test]
+fn every_example_is_short_told_of_in_the_guide_and_run_here() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let guide = std::fs::read_to_string(root.join("docs/embedding.md")).unwrap();
+    let examples = std::fs::read_dir(root.join("coordinator/examples")).unwrap();
+    let examples: Vec<_> = examples.map(|example| example.unwrap().path()).collect();
+    assert!(examples.len() >= 6, "{examples:?}");
+    for path in examples {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let lines = std::fs::read_to_string(&path).unwrap().lines().count();
+        assert!(lines <= 60, "{name} has {lines} lines");
+        assert!(guide.contains(&format!("| `{name}` |")), "the guide says nothing of {name}");
+        let tests = include_str!("embedding.rs");
+        let is_run =
+            ["run(\"", "examples/"].iter().any(|before| tests.contains(&format!("{before}{name}\"")));
+        assert!(is_run, "no test runs {name}");
+    }
+}
+
+#[test]
 fn the_primes_example_tells_who_found_which_prime() {
     let out = run("primes", &[]);
     let found: Vec<&str> =
@@ -52,6 +71,22 @@ fn the_observe_example_sees_a_crash_a_retry_and_a_restart() {
         assert!(out.contains(said), "no {said:?} in\n{out}");
     }
     assert!(out.contains("3 ok, 1 failed, 1 retried, 2 died"), "{out}");
+}
+
+#[test]
+fn the_watch_example_sees_a_run_of_the_command_from_another_process() {
+    let place = Place::new();
+    let tasks = ["sleep:3", "ok", "error", "segfault"];
+    let job = place.faults(&tasks, "workers = 1\nretries = 0").display().to_string();
+    let watcher = place.other_program("examples/watch", &["run.sock"]).spawn().unwrap();
+    let run = place.start(&["run", &job, "--observe", "run.sock", "--run-id", "mine"]);
+    let out = Started { child: watcher }.finish().expect_code(0).stdout;
+    run.finish().expect_code(1);
+    place.check_nothing_is_left();
+    for said in ["observing run mine: job", "worker-1 has been at task 0", "task 2: error: ", "SIGSEGV"] {
+        assert!(out.contains(said), "no {said:?} in\n{out}");
+    }
+    assert!(out.ends_with("2 ok, 2 failed, 1 deaths\n"), "{out}");
 }
 
 /// What the server answers, status line and body.

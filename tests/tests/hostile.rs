@@ -123,6 +123,14 @@ fn nonsense_costs_the_worker_its_life_at_once_and_nobody_a_result() {
         "text",
         "two-values",
         "no-chunks",
+        "ask-twice",
+        "piece-without",
+        "piece-outside",
+        "piece-empty",
+        "pieces-over",
+        "pieces-many",
+        "piece-claim",
+        "deaf",
     ];
     let rehearsal = Rehearsal::new(400, "");
     let mut lives = Figures::default();

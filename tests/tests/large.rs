@@ -1,9 +1,16 @@
 //! Payloads too long for a message: they lie in shared memory, and everything else is as for the short ones.
 
-#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+//! `LARGE_ECHOES` and `LARGE_KILLS_SEED` make the long tests longer or repeat them.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
-use tests::Place;
+use tests::{Gauge, Place, Random, Started, number, workers_of};
 
 /// Runs a case of the benchmark program, which checks its answers itself.
 fn bench(case: &str, scale: f64, memory: Option<u64>) -> Value {
@@ -40,4 +47,56 @@ fn long_values_come_back_whole() {
 #[test]
 fn a_payload_may_have_256_mib() {
     assert_eq!(bench("256mib", 0.5, None)["tasks"], 2);
+}
+
+#[test]
+fn long_values_come_back_whole_where_address_space_is_limited() {
+    assert_eq!(bench("16mib-echo", 0.02, Some(256 << 20))["tasks"], 4);
+}
+
+/// Starts echoing 16 MiB at a time, with `between` while it runs; returns what it said and what it took.
+fn echo(tasks: u64, place: &Place, between: impl FnOnce(u32)) -> (Value, u64) {
+    let scale = (tasks as f64 / 200.0).to_string();
+    let mut command = place.other_program("bench_pool", &["16mib-echo", "2", &scale]);
+    // Whoever is killed again and again must not fail for it.
+    command.env("BENCH_RETRIES", "100").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let started = Started { child: command.spawn().unwrap() };
+    let gauge = Gauge::of(started.child.id());
+    between(started.child.id());
+    let finished = started.finish().expect_code(0);
+    place.check_nothing_is_left();
+    (serde_json::from_str(&finished.stdout).unwrap(), gauge.peak().resident_kib)
+}
+
+#[test]
+fn memory_does_not_grow_with_the_number_of_long_values_alone() {
+    let tasks = number("LARGE_ECHOES", 100);
+    let (said, peak) = echo(tasks, &Place::new(), |_| {});
+    assert_eq!(said["tasks"], tasks);
+    // The arena (six payloads), what it is filled from, two outboxes, and some values on their way: 16 MiB each.
+    println!("{tasks} tasks of 16 MiB: peak {peak} KiB");
+    assert!(peak < 288 << 10, "{peak} KiB");
+}
+
+#[test]
+fn a_worker_killed_in_the_middle_of_a_value_costs_no_other_and_is_replaced_alone() {
+    let seed = number("LARGE_KILLS_SEED", u64::from(std::process::id()));
+    println!("LARGE_KILLS_SEED={seed}");
+    let mut random = Random::new(seed);
+    let place = Place::new();
+    let mut kills = 0;
+    let (said, _) = echo(number("LARGE_ECHOES", 100), &place, |coordinator| {
+        let alive = || {
+            std::fs::read_to_string(format!("/proc/{coordinator}/stat"))
+                .is_ok_and(|stat| !stat.contains(") Z"))
+        };
+        while alive() && kills < 12 {
+            std::thread::sleep(Duration::from_micros(20_000 + random.number() % 30_000));
+            let workers = workers_of(place.path());
+            let Some(victim) = workers.get(kills % workers.len().max(1)) else { continue };
+            kills += usize::from(kill(Pid::from_raw(*victim), Signal::SIGKILL).is_ok());
+        }
+    });
+    println!("{kills} kills");
+    assert!(kills > 0 && said["tasks"].as_u64().unwrap() > 0, "{said}");
 }

@@ -74,13 +74,14 @@ fn write_package(place: &Path, name: &str) {
     let source = place.join("src");
     copy(&coordinator().join("src/queue"), &source.join("queue"));
     fs::create_dir_all(source.join("pool")).unwrap();
-    fs::copy(coordinator().join("src/outcome.rs"), source.join("outcome.rs")).unwrap();
+    copy(&coordinator().join("src/outcome"), &source.join("outcome"));
     fs::copy(coordinator().join("src/pool/options.rs"), source.join("pool/options.rs")).unwrap();
     fs::write(source.join("pool/mod.rs"), "mod options;\npub use options::*;\n").unwrap();
     fs::write(source.join("lib.rs"), "pub mod outcome;\npub mod pool;\npub mod queue;\n").unwrap();
     let manifest = format!(
         "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[lib]\ndoctest = false\n\n\
-         [dependencies]\nprotocol = {{ path = \"../protocol\" }}\nserde.workspace = true\n"
+         [dependencies]\nprotocol = {{ path = \"../protocol\" }}\nserde.workspace = true\n\n\
+         [dev-dependencies]\nproptest.workspace = true\n"
     );
     fs::write(place.join("Cargo.toml"), manifest).unwrap();
 }
@@ -88,8 +89,12 @@ fn write_package(place: &Path, name: &str) {
 /// The part of `protocol` that the queue uses.
 fn write_protocol(place: &Path) {
     fs::create_dir_all(place.join("src")).unwrap();
-    fs::copy(root().join("protocol/src/ids.rs"), place.join("src/ids.rs")).unwrap();
-    fs::write(place.join("src/lib.rs"), "mod ids;\npub use ids::TaskId;\n").unwrap();
+    for file in ["ids.rs", "payloads.rs"] {
+        fs::copy(root().join("protocol/src").join(file), place.join("src").join(file)).unwrap();
+    }
+    let lib = "mod ids;\nmod payloads;\npub use ids::TaskId;\npub use payloads::Payloads;\n";
+    let limit = format!("pub const MAX_TASKS: usize = {};\n", protocol::MAX_TASKS);
+    fs::write(place.join("src/lib.rs"), format!("{lib}{limit}")).unwrap();
     let manifest = "[package]\nname = \"protocol\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
                     [dependencies]\nbincode.workspace = true\n";
     fs::write(place.join("Cargo.toml"), manifest).unwrap();
@@ -103,8 +108,10 @@ fn write_workspace(place: &Path, members: &[&str]) {
         line.unwrap_or_else(|| panic!("no version of {name}")).to_owned()
     };
     let mut manifest = format!("[workspace]\nresolver = \"3\"\nmembers = {members:?}\n");
-    let (bincode, serde) = (version_of("bincode"), version_of("serde"));
-    write!(manifest, "\n[workspace.dependencies]\n{bincode}\n{serde}\n").unwrap();
+    manifest.push_str("\n[workspace.dependencies]\n");
+    for name in ["bincode", "proptest", "serde"] {
+        writeln!(manifest, "{}", version_of(name)).unwrap();
+    }
     manifest.push_str("\n[profile.dev]\ndebug = false\nincremental = false\n");
     fs::create_dir_all(place).unwrap();
     fs::write(place.join("Cargo.toml"), manifest).unwrap();

@@ -71,6 +71,8 @@ fn progress_never_wraps_and_leaves_nothing_behind() {
         let (status, seen) = Session::start_sized(&place, size, &[], &arguments).finish(&place);
         assert_eq!(status.code(), Some(1), "{seen}");
         assert!(seen.contains("/22") && seen.contains("worker-3"), "{seen}");
+        let at_work = |line: &str| line.contains("worker-") && line.contains("sleep:0.");
+        assert!(seen.lines().any(at_work), "nobody is seen at work in {seen}");
         let lines = shown(&seen, size);
         assert!(!lines.iter().any(|line| is_progress(line)), "left behind in {lines:#?}");
         assert_eq!(lines.iter().filter(|line| is_result(line)).count(), TASKS, "{lines:#?}");

@@ -4,6 +4,18 @@
 //! before it starts a thread: the coordinator runs it again with [`protocol::WORKER_FLAG`] and the name of
 //! a server as its arguments.
 //!
+//! ```
+//! use std::process::ExitCode;
+//!
+//! fn main() -> ExitCode {
+//!     if let Some(exit) = worker::main_if_worker() {
+//!         return exit;
+//!     }
+//!     println!("this is the program itself: it may start a coordinator");
+//!     ExitCode::SUCCESS
+//! }
+//! ```
+//!
 //! What the process sets up, and why:
 //! - it dies with the coordinator, however that dies (`PR_SET_PDEATHSIG`, `SIGKILL`);
 //! - it leaves no core dump, and the kernel that runs out of memory prefers it to the coordinator;
@@ -26,25 +38,58 @@ use jobs::Kind;
 use protocol::{Handler, Start, TaskError, WORKER_FLAG, WorkerLink, serve};
 
 /// The exit code after anything orderly: the pill, a panicked task, a refused job, a coordinator that is gone.
+///
+/// ```
+/// assert_eq!([worker::EXIT_OK, worker::EXIT_USAGE, worker::EXIT_LINK], [0, 2, 3]);
+/// ```
 pub const EXIT_OK: u8 = 0;
 /// The exit code for arguments that are not a worker's.
+///
+/// ```
+/// // Nobody gave this process a worker's arguments.
+/// assert_eq!(worker::run_to_code(&[], |_| Err(protocol::TaskError::new("never asked"))), worker::EXIT_USAGE);
+/// ```
 pub const EXIT_USAGE: u8 = 2;
 /// The exit code where the coordinator could not be reached, or broke the protocol. A line on standard
 /// error says what happened.
+///
+/// ```
+/// fn is_worth_another_try(code: u8) -> bool {
+///     code == worker::EXIT_LINK
+/// }
+/// assert!(!is_worth_another_try(worker::EXIT_USAGE));
+/// ```
 pub const EXIT_LINK: u8 = 3;
 
 /// True where these are a worker's arguments, the program's name first.
+///
+/// ```
+/// let arguments = |words: &[&str]| -> Vec<_> { words.iter().map(std::ffi::OsString::from).collect() };
+/// assert!(worker::is_worker_invocation(arguments(&["program", protocol::WORKER_FLAG, "/tmp/private/socket"])));
+/// assert!(!worker::is_worker_invocation(arguments(&["program", "run", "job.toml"])));
+/// ```
 pub fn is_worker_invocation(arguments: impl IntoIterator<Item = OsString>) -> bool {
     arguments.into_iter().nth(1).is_some_and(|first| first == WORKER_FLAG)
 }
 
 /// Serves [`jobs`]' kinds if this process was started as a worker, and returns its exit code; `None`: it was
 /// not. Call it first thing in `main`, before any thread is started.
+///
+/// ```
+/// // Nobody started this process as a worker.
+/// assert!(worker::main_if_worker().is_none());
+/// ```
 pub fn main_if_worker() -> Option<ExitCode> {
     is_worker_invocation(env::args_os()).then(|| serve_kinds(jobs::registry()))
 }
 
 /// Serves these kinds, in a process that was started as a worker, and returns its exit code.
+///
+/// ```no_run
+/// fn main() -> std::process::ExitCode {
+///     worker::serve_kinds(jobs::registry())
+/// }
+/// ```
 pub fn serve_kinds(kinds: &[&'static dyn Kind]) -> ExitCode {
     let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
     run(&names, |start| match kinds.iter().find(|kind| kind.name() == start.kind) {
@@ -55,11 +100,46 @@ pub fn serve_kinds(kinds: &[&'static dyn Kind]) -> ExitCode {
 
 /// Serves what `make` makes, in a process that was started as a worker, and returns its exit code. `kinds`
 /// are the names that the worker announces. For programs with kinds of their own.
+///
+/// ```no_run
+/// use protocol::{Handler, Task, TaskError};
+///
+/// struct Upper;
+///
+/// impl Handler for Upper {
+///     fn run(&mut self, task: &Task<'_>, value: &mut Vec<u8>) -> Result<(), TaskError> {
+///         value.extend(task.payload.to_ascii_uppercase());
+///         Ok(())
+///     }
+/// }
+///
+/// fn main() -> std::process::ExitCode {
+///     worker::run(&["upper"], |_start| Ok(Box::new(Upper)))
+/// }
+/// ```
 pub fn run(kinds: &[&str], make: impl FnOnce(&Start<'_>) -> Result<Box<dyn Handler>, TaskError>) -> ExitCode {
     ExitCode::from(run_to_code(kinds, make))
 }
 
 /// As [`run`], for those who end the process themselves.
+///
+/// ```no_run
+/// use protocol::{Handler, Task, TaskError};
+///
+/// struct Upper;
+///
+/// impl Handler for Upper {
+///     fn run(&mut self, task: &Task<'_>, value: &mut Vec<u8>) -> Result<(), TaskError> {
+///         value.extend(task.payload.to_ascii_uppercase());
+///         Ok(())
+///     }
+/// }
+///
+/// fn main() {
+///     let code = worker::run_to_code(&["upper"], |_start| Ok(Box::new(Upper)));
+///     std::process::exit(i32::from(code));
+/// }
+/// ```
 pub fn run_to_code(
     kinds: &[&str],
     make: impl FnOnce(&Start<'_>) -> Result<Box<dyn Handler>, TaskError>,

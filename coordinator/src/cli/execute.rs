@@ -12,6 +12,7 @@ use super::logging::Verbosity;
 use super::request::{ReportSettings, RunRequest, same_place};
 use super::runs::timestamp;
 use super::stored::unless_default;
+use crate::observe::{self, Post, PostError};
 use crate::output::{Format, OutputError, count};
 use crate::pool::{Control, End, Observer};
 use crate::report::{self, Report};
@@ -19,6 +20,7 @@ use crate::run::{self, Keep, RunReport};
 use crate::show::{Progress, ProgressSettings, Stderr};
 use crate::signals::Signals;
 use crate::store::RunState;
+use crate::summary::Summary;
 use crate::timeline::{TraceEnd, TraceFile};
 
 /// Runs the job to its end without keeping it, writes results and summary, and says how the command ends.
@@ -35,6 +37,32 @@ pub fn execute(request: RunRequest) -> anyhow::Result<Exit> {
 pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Exit> {
     refuse_the_store(&request, &keep)?;
     let signals = Signals::block()?;
+    let post = request.observe.as_deref().map(|path| open_post(path, request.job.plan.total)).transpose()?;
+    let mut summary = None;
+    let exit = execute_observed(request, keep, &signals, post.as_ref(), &mut summary);
+    if let Some(post) = post {
+        let code = exit.as_ref().map_or_else(Exit::of, |exit| *exit);
+        post.end(observe::ending(summary.as_ref(), Some(code as u8)));
+    }
+    exit
+}
+
+fn open_post(path: &Path, total: Option<u64>) -> anyhow::Result<Post> {
+    Post::open(path, total).map_err(|error| match error {
+        PostError::Listen(error) if error.is_taken() || error.is_bad_path() => {
+            UsageError(format!("--observe {error}")).into()
+        }
+        error => anyhow::Error::new(error).context("--observe"),
+    })
+}
+
+fn execute_observed(
+    request: RunRequest,
+    keep: Keep,
+    signals: &Signals,
+    post: Option<&Post>,
+    summary: &mut Option<Summary>,
+) -> anyhow::Result<Exit> {
     let _directory = protocol::private_directory()?;
     let _ = nix::sys::prctl::set_child_subreaper(true);
     let (control, controlled) = Control::new()?;
@@ -52,6 +80,8 @@ pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Ex
         presenter,
     })?;
     let mut observers: Vec<Box<dyn Observer>> = progress.iter().map(Progress::observer).collect();
+    observers.extend(post.map(Post::observer));
+    let announce = post.map(|post| Box::new(post.announcer()) as run::Announce);
     let trace = trace.map(|path| TraceFile::start(&path, &job.name)).transpose()?;
     let trace = trace.map(|(file, observer)| {
         observers.push(observer);
@@ -59,13 +89,22 @@ pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Ex
     });
     let begun = timestamp(run::now());
     let letters = if html.is_some() { report::FAILURES } else { 0 };
-    let run =
-        run::Run { name: job.name, kind: job.kind, plan: job.plan, options: pool, results, keep, letters };
+    let run = run::Run {
+        name: job.name,
+        kind: job.kind,
+        plan: job.plan,
+        options: pool,
+        results,
+        keep,
+        letters,
+        announce,
+    };
     let done = run::run(run, &control, &controlled, &mut observers);
     // What comes now is the last word.
     drop((observers, progress));
     let traced = trace.map(TraceFile::finish).transpose();
     let done = done?;
+    *summary = post.map(|_| done.summary.clone());
     let next = stored.map(|store| what_next(&done, reads_stdin, store.as_deref())).unwrap_or_default();
     if let Some(path) = html {
         report::write(&page(&done, begun), &path)?;

@@ -43,6 +43,12 @@ Exit codes:
 pub struct UsageError(pub String);
 
 impl Exit {
+    /// What another command's exit code means; an unknown one, that something could not go on.
+    pub(super) fn of_code(code: u8) -> Self {
+        let all = [Self::Ok, Self::TasksFailed, Self::Usage, Self::Interrupted, Self::Terminated];
+        all.into_iter().find(|exit| *exit as u8 == code).unwrap_or(Self::CannotGoOn)
+    }
+
     /// What an error means for the exit code.
     pub fn of(error: &anyhow::Error) -> Self {
         for cause in error.chain() {

@@ -1,6 +1,19 @@
 //! The command line: clap's types in, typed settings on, and one place that prints errors.
 //!
-//! A program with kinds of its own gets the whole command by calling [`main_with`].
+//! A program with kinds of its own gets the whole command by calling [`main_with`]:
+//!
+//! ```no_run
+//! use coordinator::cli::{kinds_with, main_with};
+//! use jobs::TextKind;
+//!
+//! static LENGTH: TextKind = TextKind::new("length", "counts the characters of a text", |text| {
+//!     Ok(text.chars().count().into())
+//! });
+//!
+//! fn main() -> std::process::ExitCode {
+//!     main_with(kinds_with(&[&LENGTH]))
+//! }
+//! ```
 
 mod check;
 mod completions;
@@ -21,6 +34,7 @@ mod shown;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -30,9 +44,13 @@ use clap::{Parser, Subcommand};
 use jobs::Kind;
 use jobs::spec::SpecErrors;
 
+#[doc(hidden)]
 pub use execute::execute;
+#[doc(hidden)]
 pub use exit::{Exit, UsageError};
+#[doc(hidden)]
 pub use logging::Verbosity;
+#[doc(hidden)]
 pub use request::{ReportSettings, RunRequest};
 
 use crate::job::Kinds;
@@ -74,6 +92,9 @@ enum Command {
     /// Look into the store: list, show, export and forget runs
     #[command(after_help = format!("{}\n\n{}", runs::EXAMPLES, exit::HELP))]
     Runs(Box<runs::RunsArgs>),
+    /// See how a run goes, from another process
+    #[command(after_help = watch::EXAMPLES)]
+    Watch(watch::WatchArgs),
     /// Say what a job would do, or everything that is wrong with it
     #[command(after_help = check::EXAMPLES)]
     Check(check::CheckArgs),
@@ -95,17 +116,11 @@ enum Command {
 /// first thing in `main`: the command runs the program again as its workers.
 ///
 /// ```no_run
-/// use jobs::{Kind, TextKind};
-///
-/// static LENGTH: TextKind = TextKind::new("length", "counts the characters of a text", |text| {
-///     Ok(text.chars().count().into())
-/// });
-///
 /// fn main() -> std::process::ExitCode {
-///     coordinator::cli::main_with(coordinator::cli::kinds_with(&[&LENGTH]))
+///     coordinator::cli::main_with(jobs::registry()) // the `coordinator` command itself
 /// }
 /// ```
-pub fn main_with(kinds: Kinds) -> ExitCode {
+pub fn main_with(kinds: &'static [&'static dyn Kind]) -> ExitCode {
     if worker::is_worker_invocation(std::env::args_os()) {
         return worker::serve_kinds(kinds);
     }
@@ -123,7 +138,17 @@ pub fn main_with(kinds: Kinds) -> ExitCode {
 }
 
 /// These kinds, and behind them those that every `coordinator` knows.
-pub fn kinds_with(kinds: &[&'static dyn Kind]) -> Kinds {
+///
+/// ```
+/// use jobs::{Kind, TextKind};
+///
+/// static LENGTH: TextKind = TextKind::new("length", "counts the characters of a text", |text| {
+///     Ok(text.chars().count().into())
+/// });
+/// let kinds = coordinator::cli::kinds_with(&[&LENGTH]);
+/// assert_eq!(kinds.len(), jobs::registry().len() + 1);
+/// ```
+pub fn kinds_with(kinds: &[&'static dyn Kind]) -> &'static [&'static dyn Kind] {
     // Once a process, for as long as it lives.
     Vec::leak([kinds, jobs::registry()].concat())
 }
@@ -150,6 +175,7 @@ fn dispatch(cli: Cli, kinds: Kinds, out: &mut dyn Write) -> anyhow::Result<Exit>
         Command::Resume(args) => resume::resume(&args, verbosity, kinds),
         Command::Retry(args) => resume::retry(&args, verbosity, kinds),
         Command::Runs(args) => runs::runs(&args, verbosity, kinds, out),
+        Command::Watch(args) => watch::watch(&args, out),
         Command::Check(args) => check::check(args, verbosity, kinds, out),
         Command::Kinds(args) => kinds::kinds(&args, kinds, out),
         Command::Scale(args) => scale::scale(&args, verbosity, kinds, out),

@@ -9,6 +9,7 @@ use jobs::Presenter;
 use super::exit::{Exit, UsageError};
 use super::logging::{Verbosity, stderr_has_colour, stdout_has_colour};
 use super::run::{OutputArgs, RunArgs};
+use super::shown::ShowArgs;
 use crate::job::{self, Job, Kinds, ResultFile, RunSettings};
 use crate::output::{
     Existing, FailureTally, FileSettings, Format, OutputError, ResultSettings, ScreenSettings, SummaryText,
@@ -38,6 +39,8 @@ pub struct RunRequest {
     pub trace: Option<PathBuf>,
     /// Where a page about it goes.
     pub html: Option<PathBuf>,
+    /// At which socket it can be observed.
+    pub observe: Option<PathBuf>,
     /// How much is told.
     pub verbosity: Verbosity,
 }
@@ -112,6 +115,7 @@ impl RunRequest {
             ("--report", &args.show.report),
         ];
         check_side_files(&sides, &job.path, results.file.as_ref())?;
+        check_socket(args.show.observe.as_deref(), &sides, results.file.as_ref())?;
         let report = ReportSettings {
             text: verbosity > Verbosity::Quiet,
             colour: stderr_has_colour(),
@@ -121,8 +125,20 @@ impl RunRequest {
         let presenter = job.presenter()?;
         job.run = run;
         let progress = args.show.progress();
-        let (trace, html) = (args.show.trace.clone(), args.show.report.clone());
-        Ok(Self { job, presenter, pool, priority, results, report, progress, trace, html, verbosity })
+        let ShowArgs { trace, report: html, observe, .. } = args.show.clone();
+        Ok(Self {
+            job,
+            presenter,
+            pool,
+            priority,
+            results,
+            report,
+            progress,
+            trace,
+            html,
+            observe,
+            verbosity,
+        })
     }
 }
 
@@ -176,6 +192,21 @@ fn check_side_files(
         taken.push((flag, path));
     }
     Ok(())
+}
+
+/// What is written at the end of a run would replace its socket.
+fn check_socket(
+    socket: Option<&Path>,
+    sides: &[(&'static str, &Option<PathBuf>)],
+    results: Option<&FileSettings>,
+) -> Result<(), UsageError> {
+    let Some(socket) = socket else { return Ok(()) };
+    let sides = sides.iter().filter_map(|(flag, path)| Some((*flag, path.as_deref()?)));
+    let results = results.map(|results| ("file for the results", results.path.as_path()));
+    match sides.chain(results).find(|(_, path)| same_place(socket, path)) {
+        Some((what, _)) => Err(UsageError(format!("--observe {}: that is the {what}", socket.display()))),
+        None => Ok(()),
+    }
 }
 
 /// True where both paths name one file, be it there or not.

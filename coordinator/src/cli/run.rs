@@ -28,6 +28,7 @@ Examples:
   coordinator run jobs/primes.toml --progress full     what each worker is at, meanwhile
   coordinator run jobs/primes.toml --trace run.json    a timeline for ui.perfetto.dev
   coordinator run jobs/primes.toml --report run.html   how it went, as a page with charts
+  coordinator run jobs/primes.toml --observe run.sock  for `coordinator watch run.sock` in another terminal
   coordinator run jobs/primes.toml --dry-run           what it would do";
 
 /// The flags of `run`.

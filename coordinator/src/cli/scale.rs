@@ -154,6 +154,7 @@ impl Bench<'_> {
             results: ResultSettings { screen: None, file: None, reproducible: false },
             keep: Keep::Nowhere(run::unstored_id()),
             letters: 0,
+            announce: None,
         };
         let done = run::run(run, &self.control, &self.controlled, &mut ())?;
         if let Some(trouble) = done.trouble {

@@ -21,6 +21,10 @@ pub(super) struct ShowArgs {
     /// Write how the run went to this file, as one HTML page; an earlier one is replaced
     #[arg(long, value_name = "PATH.html")]
     pub(super) report: Option<PathBuf>,
+
+    /// Let other processes see how the run goes, at this socket (`coordinator watch PATH`), for as long as it goes
+    #[arg(long, value_name = "PATH")]
+    pub(super) observe: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -44,6 +48,7 @@ impl ShowArgs {
     pub(super) fn absolute(mut self) -> std::io::Result<Self> {
         self.trace = self.trace.map(std::path::absolute).transpose()?;
         self.report = self.report.map(std::path::absolute).transpose()?;
+        self.observe = self.observe.map(std::path::absolute).transpose()?;
         Ok(self)
     }
 

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use super::{Error, Handle, Pool};
 
 /// A handle is a future of its task's result.
-impl<O: DeserializeOwned> Future for Handle<O> {
+impl<O: DeserializeOwned + 'static> Future for Handle<O> {
     type Output = Result<O, Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -19,6 +19,15 @@ impl<O: DeserializeOwned> Future for Handle<O> {
 }
 
 /// A submission that waits for room without holding up a thread. See [`Pool::submit_async`].
+///
+/// ```
+/// # async fn example(pool: &coordinator::Pool<u64, u64>) -> Result<(), coordinator::Error> {
+/// let submit: coordinator::Submit<u64, u64> = pool.submit_async(7);
+/// let handle = submit.await?; // when there is room
+/// println!("{}", handle.await?); // when it is done
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[must_use = "nothing is submitted until it is awaited"]
 pub struct Submit<I, O> {
@@ -29,7 +38,7 @@ pub struct Submit<I, O> {
 // Nothing in it is ever pinned.
 impl<I, O> Unpin for Submit<I, O> {}
 
-impl<I: Serialize, O: DeserializeOwned> Future for Submit<I, O> {
+impl<I: Serialize + 'static, O: DeserializeOwned + 'static> Future for Submit<I, O> {
     type Output = Result<Handle<O>, Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -44,7 +53,7 @@ impl<I: Serialize, O: DeserializeOwned> Future for Submit<I, O> {
     }
 }
 
-impl<I: Serialize, O: DeserializeOwned> Pool<I, O> {
+impl<I: Serialize + 'static, O: DeserializeOwned + 'static> Pool<I, O> {
     /// Submits a task as soon as there is room.
     ///
     /// ```

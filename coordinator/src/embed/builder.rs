@@ -17,14 +17,47 @@ const CAPACITY: usize = 16 * 1024;
 
 /// Sets up a [`Pool`]. Start it with [`function`](Self::function) or [`task_type`](Self::task_type).
 ///
-/// ```
-/// # use std::time::Duration;
-/// let builder = coordinator::Pool::builder()
-///     .workers(4)
-///     .timeout(Duration::from_secs(30))
-///     .retries(1)
-///     .memory(512 << 20);
-/// # let _ = builder;
+/// ```standalone_crate
+/// use std::num::NonZeroU64;
+/// use std::time::Duration;
+///
+/// use coordinator::Pool;
+/// use coordinator::outcome::Reason;
+/// use coordinator::pool::{BatchSize, Order};
+///
+/// fn double(n: u64) -> u64 {
+///     2 * n
+/// }
+///
+/// fn main() -> Result<(), coordinator::Error> {
+///     coordinator::worker().function(double).serve();
+///     let pool = Pool::builder()
+///         .workers(2)
+///         .capacity(1000)
+///         // How long a task may take, and what is tried again.
+///         .soft_timeout(Duration::from_secs(5))
+///         .timeout(Duration::from_secs(30))
+///         .retries(1)
+///         .retry_on([Reason::Signal, Reason::Timeout])
+///         .cancel_grace(Duration::from_millis(100))
+///         // What a worker may use.
+///         .memory(2 << 30)
+///         .cpu_seconds(600)
+///         .open_files(256)
+///         .file_size(1 << 30)
+///         // When a worker is replaced.
+///         .max_tasks_per_worker(NonZeroU64::MAX)
+///         .max_memory_growth(1 << 30)
+///         // How tasks go in and results come out.
+///         .batch(BatchSize::Auto)
+///         .order(Order::Completion)
+///         // How workers are started, and what they start.
+///         .start_timeout(Duration::from_secs(60))
+///         .starts_programs(false)
+///         .function(double)?;
+///     assert_eq!(pool.map(0..100_u64).filter_map(Result::ok).sum::<u64>(), 9900);
+///     Ok(())
+/// }
 /// ```
 #[derive(Debug, Clone)]
 #[must_use = "a builder does nothing until a function or task type is given to it"]
@@ -32,6 +65,7 @@ pub struct Builder {
     options: PoolOptions,
     workers: Option<usize>,
     capacity: usize,
+    observe: Option<PathBuf>,
 }
 
 impl Builder {
@@ -43,7 +77,7 @@ impl Builder {
             payloads_in_outcomes: false,
             ..PoolOptions::default()
         };
-        Self { options, workers: None, capacity: CAPACITY }
+        Self { options, workers: None, capacity: CAPACITY, observe: None }
     }
 
     /// How many worker processes; one for each usable CPU by default.
@@ -153,8 +187,26 @@ impl Builder {
     }
 
     /// The program to run as a worker, with a [`worker()`](super::worker()) line of its own; by default this one.
+    ///
+    /// ```
+    /// let builder = coordinator::Pool::builder().worker_program("/usr/lib/my-program/worker");
+    /// # let _ = builder;
+    /// ```
     pub fn worker_program(mut self, program: impl Into<PathBuf>) -> Self {
         self.options.worker_program = Some(program.into());
+        self
+    }
+
+    /// Lets other processes see what happens in the pool, for as long as it lives: at a Unix socket at this path, with
+    /// `coordinator watch PATH` or [`protocol::observe::Observer`]. The socket is this user's alone; one that another
+    /// pool or run has, and any other file that is there, make starting the pool fail.
+    ///
+    /// ```
+    /// let builder = coordinator::Pool::builder().observe("/run/user/1000/pool.sock"); // `coordinator watch` of that path
+    /// # let _ = builder;
+    /// ```
+    pub fn observe(mut self, path: impl Into<PathBuf>) -> Self {
+        self.observe = Some(path.into());
         self
     }
 
@@ -171,13 +223,25 @@ impl Builder {
 
     /// Starts a pool of this type of tasks, each worker with a state made from `config`.
     ///
+    /// ```
+    /// # fn example<T: coordinator::TaskType<Config = String>>() -> Result<(), coordinator::Error> {
+    /// let pool = coordinator::Pool::builder().workers(2).task_type::<T>(&"to be or not".to_owned())?;
+    /// # let _ = pool;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     /// As for [`function`](Self::function); or the config can't be encoded, or takes more than 48 KiB.
     pub fn task_type<T: TaskType>(self, config: &T::Config) -> Result<Pool<T::Input, T::Output>, Error> {
         self.start(serving::name_of::<T>(), config)
     }
 
-    fn start<C: serde::Serialize, I, O>(mut self, name: &str, config: &C) -> Result<Pool<I, O>, Error> {
+    fn start<C: serde::Serialize + 'static, I, O>(
+        mut self,
+        name: &str,
+        config: &C,
+    ) -> Result<Pool<I, O>, Error> {
         if self.options.worker_program.is_none() {
             check_known(name)?;
         }
@@ -188,7 +252,7 @@ impl Builder {
         let setup = serving::encode_setup(self.options.timeout, config)?;
         let order = std::mem::replace(&mut self.options.order, Order::Completion);
         let work = Work { kind: name.to_owned(), setup };
-        let engine = Engine::start(self.options, work, self.capacity)?;
+        let engine = Engine::start(self.options, work, self.capacity, self.observe.as_deref())?;
         Ok(Pool { engine: Arc::new(engine), order, types: PhantomData })
     }
 }

@@ -19,8 +19,13 @@ const OFTEN_NANOS: u64 = 20_000_000;
 ///         if context.is_cancelled() {
 ///             return Err(TaskError::new("nobody wants to know any more"));
 ///         }
+///         if context.time_left().is_some_and(|left| left.as_millis() < 10) {
+///             return Err(TaskError::new(format!("only {done} in that time")));
+///         }
 ///         context.progress(done, most);
 ///     }
+///     let (id, attempt, worker) = (context.id(), context.attempt(), context.worker());
+///     context.log(format_args!("task {id}, attempt {attempt}, is done on {worker}"));
 ///     Ok(most)
 /// }
 /// ```

@@ -10,16 +10,51 @@ use crate::pool::{End, PoolReport};
 ///
 /// A task that failed for good brings its [`Failure`] along: the dead letter, with every attempt that was made.
 ///
-/// ```
-/// # fn show(error: &coordinator::Error) {
-/// if error.is_timeout() {
-///     println!("it took too long");
-/// } else if error.is_crash() {
-///     for attempt in error.history() {
-///         println!("attempt {} on worker-{}: {}", attempt.attempt, attempt.worker, attempt.message);
+/// ```standalone_crate
+/// use coordinator::{Error, Pool, TaskError};
+///
+/// fn risky(n: u64) -> Result<u64, TaskError> {
+///     match n {
+///         0 => Err(TaskError::new("zero can't be done")),
+///         1 => panic!("one is bad luck"),
+///         2 => std::process::abort(),
+///         n => Ok(n),
 ///     }
 /// }
-/// # }
+///
+/// fn main() -> Result<(), Error> {
+///     coordinator::worker().function(risky).serve();
+///     let pool = Pool::builder().workers(1).retries(1).function(risky)?;
+///     let error = |n: u64| pool.submit(n).and_then(|handle| handle.wait()).expect_err("it fails");
+///     assert!(error(0).is_task_error());
+///     assert!(error(1).is_panic());
+///     let crash = error(2);
+///     assert!(crash.is_crash());
+///     for attempt in crash.history() {
+///         println!("attempt {} on worker-{}: {}", attempt.attempt, attempt.worker, attempt.message);
+///     }
+///     assert_eq!(crash.failure().map(|failure| failure.history.len()), Some(2));
+///     pool.close();
+///     assert!(pool.submit(7_u64).is_err_and(|error| error.is_closed()));
+///     Ok(())
+/// }
+/// ```
+///
+/// The other questions:
+///
+/// ```
+/// fn advice(error: &coordinator::Error) -> &'static str {
+///     match error {
+///         error if error.is_timeout() => "give it more time",
+///         error if error.is_out_of_memory() => "give it more memory",
+///         error if error.is_cancelled() => "nobody wanted it any more",
+///         error if error.is_full() => "try again later",
+///         error if error.is_too_large() || error.is_codec() => "pass a file's name instead",
+///         error if error.is_broken() || error.is_usage() => "the sentence says what to mend",
+///         error if error.is_protocol() => "the worker program has a bug",
+///         _ => "look at its history",
+///     }
+/// }
 /// ```
 #[derive(Debug, Clone)]
 pub struct Error(Why);

@@ -17,6 +17,22 @@ use crate::queue::{Fate, Leases, Time, WorkerId};
 const EVENTS: usize = 8192;
 
 /// Something that happened in a pool. Workers are numbered from 1, as in their names.
+///
+/// ```
+/// use coordinator::Event;
+///
+/// fn show(event: &Event) {
+///     match event {
+///         Event::Started { worker, pid, .. } => println!("worker-{worker} is process {pid}"),
+///         Event::Finished { worker, tasks } => println!("worker-{worker} finished {} tasks", tasks.len()),
+///         Event::Failed { task, attempt, again, .. } => println!("{task}: {} (again: {again})", attempt.message),
+///         Event::Progress { task, done, total, .. } => println!("{task}: {done} of {total}"),
+///         Event::Lost(events) => println!("{events} events were lost"),
+///         _ => {}
+///     }
+/// }
+/// # show(&Event::Lost(7));
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Event {
@@ -103,6 +119,34 @@ pub enum Event {
 ///
 /// Up to 8192 events wait to be read; beyond that they are dropped, and [`Event::Lost`] says how many. A watcher
 /// never slows a pool down.
+///
+/// ```standalone_crate
+/// use std::time::Duration;
+///
+/// use coordinator::Pool;
+///
+/// fn double(n: u64) -> u64 {
+///     2 * n
+/// }
+///
+/// fn main() -> Result<(), coordinator::Error> {
+///     coordinator::worker().function(double).serve();
+///     let pool = Pool::builder().workers(1).function(double)?;
+///     let events = pool.events();
+///     pool.submit(21_u64)?.wait()?;
+///     if let Some(event) = events.next_timeout(Duration::from_secs(60)) {
+///         println!("the first: {event:?}");
+///     }
+///     while let Some(event) = events.try_next() {
+///         println!("up to now: {event:?}");
+///     }
+///     pool.close();
+///     for event in events {
+///         println!("until the end: {event:?}");
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Events(Receiver<Event>);
 
@@ -253,7 +297,7 @@ fn owned(event: &PoolEvent<'_>) -> Option<Event> {
             attempt: (*record).clone(),
             again: *fate != Fate::Failed,
         },
-        PoolEvent::Cancelled { task } => Event::Cancelled { task: *task },
+        PoolEvent::Cancelled { task, .. } => Event::Cancelled { task: *task },
         PoolEvent::Progress { worker, task, done, total } => {
             Event::Progress { worker: number(worker), task: *task, done: *done, total: *total }
         }

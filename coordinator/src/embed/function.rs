@@ -29,11 +29,25 @@ use super::Context;
 /// # Ok(())
 /// # }
 /// ```
+///
+/// For code that takes any of them:
+///
+/// ```
+/// use coordinator::{Context, Function, TaskError};
+///
+/// /// Runs whatever function it is given, and says so.
+/// fn loudly<M, F: Function<M>>(task: F, input: F::Input, context: &Context<'_>) -> Result<F::Output, TaskError> {
+///     context.log("it begins");
+///     let output: F::Output = task.call(input, context)?;
+///     context.log("it has ended");
+///     Ok(output)
+/// }
+/// ```
 pub trait Function<Marker>: Copy + Send + Sync + 'static {
     /// What goes in.
-    type Input: Serialize + DeserializeOwned;
+    type Input: Serialize + DeserializeOwned + 'static;
     /// What comes out.
-    type Output: Serialize + DeserializeOwned;
+    type Output: Serialize + DeserializeOwned + 'static;
 
     /// Runs it.
     ///
@@ -52,8 +66,8 @@ pub struct Fallible;
 impl<F, I, O> Function<(Always, fn(I) -> O)> for F
 where
     F: Fn(I) -> O + Copy + Send + Sync + 'static,
-    I: Serialize + DeserializeOwned,
-    O: Serialize + DeserializeOwned,
+    I: Serialize + DeserializeOwned + 'static,
+    O: Serialize + DeserializeOwned + 'static,
 {
     type Input = I;
     type Output = O;
@@ -66,8 +80,8 @@ where
 impl<F, I, O> Function<(Fallible, fn(I) -> O)> for F
 where
     F: Fn(I) -> Result<O, TaskError> + Copy + Send + Sync + 'static,
-    I: Serialize + DeserializeOwned,
-    O: Serialize + DeserializeOwned,
+    I: Serialize + DeserializeOwned + 'static,
+    O: Serialize + DeserializeOwned + 'static,
 {
     type Input = I;
     type Output = O;
@@ -80,8 +94,8 @@ where
 impl<F, I, O> Function<(Always, fn(I, &Context<'_>) -> O)> for F
 where
     F: Fn(I, &Context<'_>) -> O + Copy + Send + Sync + 'static,
-    I: Serialize + DeserializeOwned,
-    O: Serialize + DeserializeOwned,
+    I: Serialize + DeserializeOwned + 'static,
+    O: Serialize + DeserializeOwned + 'static,
 {
     type Input = I;
     type Output = O;
@@ -94,8 +108,8 @@ where
 impl<F, I, O> Function<(Fallible, fn(I, &Context<'_>) -> O)> for F
 where
     F: Fn(I, &Context<'_>) -> Result<O, TaskError> + Copy + Send + Sync + 'static,
-    I: Serialize + DeserializeOwned,
-    O: Serialize + DeserializeOwned,
+    I: Serialize + DeserializeOwned + 'static,
+    O: Serialize + DeserializeOwned + 'static,
 {
     type Input = I;
     type Output = O;

@@ -50,7 +50,7 @@ struct Feed<I, O, T> {
     mean_input: u64,
 }
 
-impl<I: Serialize, O: DeserializeOwned, T: Iterator<Item: Borrow<I>>> Feed<I, O, T> {
+impl<I: Serialize + 'static, O: DeserializeOwned + 'static, T: Iterator<Item: Borrow<I>>> Feed<I, O, T> {
     fn new(pool: Pool<I, O>, inputs: T) -> Self {
         Self {
             pool,
@@ -163,7 +163,7 @@ impl<I, O, T> Drop for Feed<I, O, T> {
     }
 }
 
-fn decode<O: DeserializeOwned>(outcome: &Outcome<'_>) -> Result<O, Error> {
+fn decode<O: DeserializeOwned + 'static>(outcome: &Outcome<'_>) -> Result<O, Error> {
     match outcome.result {
         Ok(value) => decode_value(value).map_err(|error| Error::codec(&error)),
         Err(failure) => Err(Error::task(failure.clone())),
@@ -171,16 +171,27 @@ fn decode<O: DeserializeOwned>(outcome: &Outcome<'_>) -> Result<O, Error> {
 }
 
 /// The results of [`Pool::map`].
+///
+/// ```
+/// # fn example(pool: &coordinator::Pool<u64, u64>) -> Result<(), coordinator::Error> {
+/// let mut results = pool.map(0..); // without end: taken only as far as results are
+/// if let Some(first) = results.next() {
+///     println!("{}", first?);
+/// }
+/// drop(results); // what is on its way is cancelled
+/// # Ok(())
+/// # }
+/// ```
 pub struct Map<I, O, T>(Way<I, O, T>)
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>;
 
 enum Way<I, O, T>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
     InOrder { feed: Feed<I, O, T>, waiting: Reorder },
@@ -189,8 +200,8 @@ where
 
 impl<I, O, T> Map<I, O, T>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
     pub(super) fn new(pool: Pool<I, O>, inputs: T, order: Order) -> Self {
@@ -203,8 +214,8 @@ where
 
 impl<I, O, T> Iterator for Map<I, O, T>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
     type Item = Result<O, Error>;
@@ -219,16 +230,16 @@ where
 
 impl<I, O, T> FusedIterator for Map<I, O, T>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
 }
 
 fn next_in_order<I, O, T>(feed: &mut Feed<I, O, T>, waiting: &mut Reorder) -> Option<Result<O, Error>>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
     // Workers are kept busy while results are there to be taken.
@@ -265,10 +276,18 @@ where
 ///
 /// Where the pool breaks in the middle, the last item is its error, under the number of the first input that was
 /// not taken.
+///
+/// ```
+/// # fn example(pool: &coordinator::Pool<u64, u64>) -> Result<(), coordinator::Error> {
+/// let found = pool.map_unordered(100..200).find(|(_, result)| matches!(result, Ok(42)));
+/// println!("{:?}", found.map(|(number, _)| 100 + number));
+/// # Ok(())
+/// # }
+/// ```
 pub struct MapUnordered<I, O, T>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
     feed: Feed<I, O, T>,
@@ -277,8 +296,8 @@ where
 
 impl<I, O, T> MapUnordered<I, O, T>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
     pub(super) fn new(pool: Pool<I, O>, inputs: T) -> Self {
@@ -307,8 +326,8 @@ where
 
 impl<I, O, T> Iterator for MapUnordered<I, O, T>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
     type Item = (u64, Result<O, Error>);
@@ -338,16 +357,16 @@ where
 
 impl<I, O, T> FusedIterator for MapUnordered<I, O, T>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
 }
 
 impl<I, O, T> fmt::Debug for Map<I, O, T>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -357,8 +376,8 @@ where
 
 impl<I, O, T> fmt::Debug for MapUnordered<I, O, T>
 where
-    I: Serialize,
-    O: DeserializeOwned,
+    I: Serialize + 'static,
+    O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

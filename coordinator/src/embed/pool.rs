@@ -20,6 +20,33 @@ use crate::pool::{ARENA_BYTES, Order, PoolReport, Request};
 /// Clones are the same pool, and any of them can be used from any thread. When the last one is dropped, the
 /// workers are killed and waited for; handles that still wait learn that their task
 /// [is cancelled](Error::is_cancelled). To let work finish first, [`join`](Self::join) before.
+///
+/// ```standalone_crate
+/// use std::time::Duration;
+///
+/// use coordinator::Pool;
+/// use coordinator::pool::End;
+///
+/// fn double(n: u64) -> u64 {
+///     2 * n
+/// }
+///
+/// fn main() -> Result<(), coordinator::Error> {
+///     coordinator::worker().function(double).serve();
+///     let pool = Pool::builder().workers(2).function(double)?;
+///     for n in 0..100_u64 {
+///         pool.submit(n)?;
+///     }
+///     while !pool.join_timeout(Duration::from_secs(1))? {
+///         println!("{} tasks are left", pool.stats().unfinished);
+///     }
+///     pool.close();
+///     pool.join()?;
+///     let report = pool.report().expect("it has ended");
+///     assert_eq!((report.end, pool.stats().ok), (End::Done, 100));
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Pool<I, O> {
     pub(super) engine: Arc<Engine>,
@@ -40,7 +67,7 @@ impl Pool<(), ()> {
     }
 }
 
-impl<I: Serialize, O: DeserializeOwned> Pool<I, O> {
+impl<I: Serialize + 'static, O: DeserializeOwned + 'static> Pool<I, O> {
     /// Submits a task; where the pool holds as many as it may, waits until one has ended.
     ///
     /// ```
@@ -220,6 +247,17 @@ impl<I, O> Pool<I, O> {
 
     /// Kills all workers and returns when they have gone. Tasks without a result
     /// [are cancelled](Error::is_cancelled).
+    ///
+    /// ```
+    /// # fn example(pool: &coordinator::Pool<u64, u64>) -> Result<(), coordinator::Error> {
+    /// let handle = pool.submit(7)?;
+    /// pool.kill();
+    /// if handle.wait().is_err_and(|error| error.is_cancelled()) {
+    ///     println!("it did not come to an end");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn kill(&self) {
         self.engine.shared.end(Request::Abort);
         self.engine.shared.join(None);
@@ -263,7 +301,7 @@ impl<I, O> Pool<I, O> {
 }
 
 /// Appends an encoded input, or nothing where it is too long.
-pub(super) fn encode_input<I: Serialize>(input: &I, bytes: &mut Vec<u8>) -> Result<(), Error> {
+pub(super) fn encode_input<I: Serialize + 'static>(input: &I, bytes: &mut Vec<u8>) -> Result<(), Error> {
     let begin = bytes.len();
     encode_value(input, bytes).map_err(|error| Error::codec(&error))?;
     let length = bytes.len() - begin;

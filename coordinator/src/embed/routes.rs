@@ -128,7 +128,7 @@ impl Intake {
         let Some(mut extent) = arena.take(payload.len()) else {
             return Ok(Laid { until: long, extent: None });
         };
-        extent.copy_from_slice(payload);
+        extent.fill_from(payload);
         Ok(Laid { until: long + 1, extent: Some(extent) })
     }
 
@@ -244,7 +244,7 @@ impl Sink for Delivery {
                 (stream.push(batch), Gone { tasks, ..Gone::default() })
             }
             None => {
-                let gone = sort_out(&mut routes, &batch);
+                let gone = sort_out(&mut routes, &mut batch);
                 batch.clear();
                 (batch, gone)
             }
@@ -289,10 +289,16 @@ fn renumber(routes: &mut Routes, batch: &mut OutcomeBatch) {
 }
 
 /// Brings each outcome of a mixed batch to where it belongs.
-fn sort_out(routes: &mut Routes, batch: &OutcomeBatch) -> Gone {
+fn sort_out(routes: &mut Routes, batch: &mut OutcomeBatch) -> Gone {
     let mut gone = Gone { tasks: batch.len() as u64, ..Gone::default() };
     let mut streams: Vec<(Arc<Stream>, OutcomeBatch)> = Vec::new();
-    for outcome in batch.iter() {
+    for index in 0..batch.len() {
+        // A ticket keeps a long value as it is; a map's part of a mixed batch has it copied.
+        let long = match batch.get(index).and_then(|outcome| routes.of(outcome.task)) {
+            Some((_, Segment { to: Arrival::Tickets(_), .. })) => batch.take_long(index),
+            _ => None,
+        };
+        let Some(outcome) = batch.get(index) else { continue };
         let Some((first, segment)) = routes.of(outcome.task) else { continue };
         let place = outcome.task.0 - first;
         match &mut segment.to {
@@ -300,7 +306,8 @@ fn sort_out(routes: &mut Routes, batch: &OutcomeBatch) -> Gone {
                 let ticket = usize::try_from(place).ok().and_then(|place| tickets.get_mut(place)?.take());
                 if let Some(ticket) = ticket {
                     gone.bytes += ticket.bytes;
-                    ticket.complete(outcome.result.map_err(|failure| Error::task(failure.clone())));
+                    let value = outcome.result.map_err(|failure| Error::task(failure.clone()));
+                    ticket.complete(value.map(|value| long.unwrap_or_else(|| value.to_vec())));
                 }
                 gone.tickets += 1;
             }

@@ -26,6 +26,8 @@ use super::{Context, Error, Function};
 ///     type Input = usize;
 ///     type Output = String;
 ///
+///     const NAME: &'static str = "words";
+///
 ///     fn start(config: String) -> Result<Self, TaskError> {
 ///         Ok(Self(config.split(' ').map(str::to_owned).collect()))
 ///     }
@@ -45,11 +47,11 @@ use super::{Context, Error, Function};
 /// ```
 pub trait TaskType: Sized + 'static {
     /// What every worker is given once, at its start; at most 48 KiB encoded.
-    type Config: Serialize + DeserializeOwned;
+    type Config: Serialize + DeserializeOwned + 'static;
     /// What goes in; at most 512 MiB encoded. Beyond 48 KiB it travels through shared memory.
-    type Input: Serialize + DeserializeOwned;
+    type Input: Serialize + DeserializeOwned + 'static;
     /// What comes out; at most 64 MiB encoded.
-    type Output: Serialize + DeserializeOwned;
+    type Output: Serialize + DeserializeOwned + 'static;
 
     /// Its name, by which the coordinator asks for it; must be the same in a worker program of its own.
     const NAME: &'static str = "";
@@ -72,7 +74,10 @@ pub(super) fn name_of<T: TaskType>() -> &'static str {
 }
 
 /// What goes to every worker at its start, before the config: the time limit in nanoseconds, 0 for none.
-pub(super) fn encode_setup<C: Serialize>(timeout: Option<Duration>, config: &C) -> Result<Vec<u8>, Error> {
+pub(super) fn encode_setup<C: Serialize + 'static>(
+    timeout: Option<Duration>,
+    config: &C,
+) -> Result<Vec<u8>, Error> {
     let nanos = timeout.map_or(0, |timeout| u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
     let mut setup = nanos.to_le_bytes().to_vec();
     encode_value(config, &mut setup).map_err(|error| Error::codec(&error))?;
@@ -82,7 +87,7 @@ pub(super) fn encode_setup<C: Serialize>(timeout: Option<Duration>, config: &C) 
     }
 }
 
-fn decode_setup<C: DeserializeOwned>(setup: &[u8]) -> Result<(Option<Duration>, C), TaskError> {
+fn decode_setup<C: DeserializeOwned + 'static>(setup: &[u8]) -> Result<(Option<Duration>, C), TaskError> {
     let (nanos, config) =
         setup.split_first_chunk().ok_or_else(|| TaskError::new("the setup is cut short"))?;
     let nanos = u64::from_le_bytes(*nanos);
@@ -123,8 +128,8 @@ struct Serving<R, I, O> {
 impl<R, I, O> Handler for Serving<R, I, O>
 where
     R: FnMut(I, &Context<'_>) -> Result<O, TaskError>,
-    I: DeserializeOwned,
-    O: Serialize,
+    I: DeserializeOwned + 'static,
+    O: Serialize + 'static,
 {
     fn run(&mut self, task: &Task<'_>, value: &mut Vec<u8>) -> Result<(), TaskError> {
         let input = decode_value(task.payload)

@@ -1,6 +1,13 @@
 //! What a pool has done so far.
 
 /// Counts of a pool, at one moment.
+///
+/// ```
+/// # fn example(pool: &coordinator::Pool<u64, u64>) {
+/// let stats: coordinator::Stats = pool.stats();
+/// println!("{} ok, {} failed, {} to do on {} workers", stats.ok, stats.failed, stats.unfinished, stats.workers);
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {

@@ -33,7 +33,7 @@ pub(super) struct Ticket {
 #[derive(Debug)]
 enum State {
     Pending(Option<Waker>),
-    Done(Result<Box<[u8]>, Error>),
+    Done(Result<Vec<u8>, Error>),
 }
 
 impl Ticket {
@@ -51,11 +51,11 @@ impl Ticket {
     }
 
     /// Its first outcome stays.
-    pub(super) fn complete(&self, result: Result<&[u8], Error>) {
+    pub(super) fn complete(&self, result: Result<Vec<u8>, Error>) {
         let mut state = self.lock();
         if let State::Pending(waker) = &mut *state {
             let waker = waker.take();
-            *state = State::Done(result.map(Box::from));
+            *state = State::Done(result);
             drop(state);
             self.done.notify_all();
             if let Some(waker) = waker {
@@ -69,17 +69,29 @@ impl Ticket {
 ///
 /// Dropping a handle lets the task go on.
 ///
-/// ```
-/// # fn example(pool: &coordinator::Pool<u64, u64>) -> Result<(), coordinator::Error> {
+/// ```standalone_crate
 /// use std::time::Duration;
 ///
-/// let handle = pool.submit(7)?;
-/// match handle.wait_timeout(Duration::from_secs(1)) {
-///     Some(result) => println!("{}", result?),
-///     None => handle.cancel(),
+/// use coordinator::Pool;
+///
+/// fn wait(millis: u64) -> u64 {
+///     std::thread::sleep(Duration::from_millis(millis));
+///     millis
 /// }
-/// # Ok(())
-/// # }
+///
+/// fn main() -> Result<(), coordinator::Error> {
+///     coordinator::worker().function(wait).serve();
+///     let pool = Pool::builder().workers(2).function(wait)?;
+///     let (short, long) = (pool.submit(1_u64)?, pool.submit(3_600_000_u64)?);
+///     assert_eq!(short.wait()?, 1);
+///     assert!(short.is_done() && short.try_get().is_some_and(|result| result.is_ok()));
+///
+///     assert!(long.wait_timeout(Duration::from_millis(10)).is_none());
+///     println!("task {:?} takes too long", long.id());
+///     long.cancel();
+///     assert!(long.wait().is_err_and(|error| error.is_cancelled()));
+///     Ok(())
+/// }
 /// ```
 #[derive(Debug)]
 pub struct Handle<O> {
@@ -88,7 +100,7 @@ pub struct Handle<O> {
     output: PhantomData<fn() -> O>,
 }
 
-impl<O: DeserializeOwned> Handle<O> {
+impl<O: DeserializeOwned + 'static> Handle<O> {
     pub(super) fn new(ticket: Arc<Ticket>, shared: Arc<Shared>) -> Self {
         Self { ticket, shared, output: PhantomData }
     }
@@ -162,14 +174,14 @@ impl<O: DeserializeOwned> Handle<O> {
     }
 }
 
-fn result_of<O: DeserializeOwned>(state: &State) -> Option<Result<O, Error>> {
+fn result_of<O: DeserializeOwned + 'static>(state: &State) -> Option<Result<O, Error>> {
     match state {
         State::Pending(_) => None,
         State::Done(result) => Some(decode(result)),
     }
 }
 
-fn decode<O: DeserializeOwned>(result: &Result<Box<[u8]>, Error>) -> Result<O, Error> {
+fn decode<O: DeserializeOwned + 'static>(result: &Result<Vec<u8>, Error>) -> Result<O, Error> {
     match result {
         Ok(bytes) => decode_value(bytes).map_err(|error| Error::codec(&error)),
         Err(error) => Err(error.clone()),

@@ -20,6 +20,35 @@ struct Known {
 }
 
 /// What a program does when a pool runs it as a worker. See [`worker()`].
+///
+/// ```
+/// use coordinator::{Context, TaskError, TaskType};
+///
+/// fn double(n: u64) -> u64 {
+///     2 * n
+/// }
+///
+/// struct Count(u64);
+///
+/// impl TaskType for Count {
+///     type Config = u64;
+///     type Input = u64;
+///     type Output = u64;
+///
+///     fn start(from: u64) -> Result<Self, TaskError> {
+///         Ok(Self(from))
+///     }
+///
+///     fn run(&mut self, step: u64, _: &Context<'_>) -> Result<u64, TaskError> {
+///         Ok(self.0 + step)
+///     }
+/// }
+///
+/// fn main() {
+///     coordinator::worker().function(double).task_type::<Count>().serve();
+///     println!("not a worker: here the program begins");
+/// }
+/// ```
 #[must_use = "it does nothing until `serve` is called"]
 #[derive(Default)]
 pub struct Worker {

@@ -17,7 +17,13 @@ pub struct OutcomeBatch {
     // Where strings of different lengths end.
     ends: Vec<u32>,
     long_bytes: usize,
+    // Memory of long values that were read: fresh memory costs a page fault for every 4 KiB of the next one.
+    // Invariant: empty vectors, together at most SPARE_BYTES.
+    spare: Vec<Vec<u8>>,
 }
+
+/// How much memory of long values a batch keeps, in bytes.
+const SPARE_BYTES: usize = 20 << 20;
 
 /// How an attempt ended, beside its value.
 #[derive(Debug, Clone, Copy)]
@@ -59,8 +65,8 @@ enum SpanLengths {
 #[derive(Debug, Clone)]
 enum Rest {
     Nothing,
-    /// A value that is worth no copying.
-    Long(Box<[u8]>),
+    /// A value that is worth no copying; its memory may be longer.
+    Long(Vec<u8>),
     Failed(Box<Failure>),
 }
 
@@ -105,7 +111,7 @@ impl OutcomeBatch {
         self.long_bytes += value.len();
         self.push(Outcome { result: Ok(&[]), ..outcome });
         if let Some(group) = self.groups.last_mut() {
-            group.rest = Rest::Long(value.into_boxed_slice());
+            group.rest = Rest::Long(value);
         }
     }
 
@@ -248,13 +254,60 @@ impl OutcomeBatch {
         }
     }
 
+    /// Takes the long value of the outcome that was pushed as this one, where it has one; it is empty then.
+    pub(crate) fn take_long(&mut self, index: usize) -> Option<Vec<u8>> {
+        if self.long_bytes == 0 {
+            return None;
+        }
+        let after = self.groups.partition_point(|group| group.before <= index);
+        let group = self.groups.get_mut(after.checked_sub(1)?)?;
+        match &mut group.rest {
+            // A long value is alone in its group.
+            Rest::Long(value) if group.before == index => {
+                self.long_bytes = self.long_bytes.saturating_sub(value.len());
+                Some(std::mem::take(value))
+            }
+            _ => None,
+        }
+    }
+
+    /// Memory for a long value: used before, where there is some of about this length.
+    pub(crate) fn room_for(&mut self, length: usize) -> Vec<u8> {
+        let fits = |spare: &Vec<u8>| (length..=length.saturating_mul(2)).contains(&spare.capacity());
+        match self.spare.iter().position(fits) {
+            Some(at) => self.spare.swap_remove(at),
+            None => Vec::with_capacity(length),
+        }
+    }
+
     /// Forgets the outcomes and keeps the memory.
     pub fn clear(&mut self) {
+        if self.long_bytes > 0 {
+            self.keep_memory();
+        }
         self.groups.clear();
         self.count = 0;
         self.bytes.clear();
         self.ends.clear();
         self.long_bytes = 0;
+    }
+
+    /// Keeps the long values' memory, the latest ones', as far as it may.
+    fn keep_memory(&mut self) {
+        let mut kept: usize = self.spare.iter().map(Vec::capacity).sum();
+        for group in &mut self.groups {
+            let Rest::Long(value) = &mut group.rest else { continue };
+            let mut value = std::mem::take(value);
+            if value.capacity() > SPARE_BYTES {
+                continue;
+            }
+            while kept + value.capacity() > SPARE_BYTES && !self.spare.is_empty() {
+                kept = kept.saturating_sub(self.spare.remove(0).capacity());
+            }
+            kept += value.capacity();
+            value.clear();
+            self.spare.push(value);
+        }
     }
 }
 
@@ -323,5 +376,36 @@ mod tests {
         };
         assert_eq!(without_ids(&renumbered), without_ids(&batch()));
         assert_eq!(renumbered.get(3).unwrap().task, TaskId(113));
+    }
+
+    #[test]
+    fn the_memory_of_long_values_is_used_again_and_bounded() {
+        let outcome = |task| Outcome {
+            task: TaskId(task),
+            payload: b"p",
+            attempts: 1,
+            worker: 1,
+            micros: 0,
+            slow: false,
+            result: Ok(&[]),
+        };
+        let mut batch = OutcomeBatch::new();
+        batch.push_long(outcome(0), vec![1; 100_000]);
+        batch.push(outcome(1));
+        batch.push_long(outcome(2), vec![2; 200_000]);
+        let taken = batch.take_long(2).unwrap();
+        assert_eq!((taken.len(), batch.total_bytes()), (200_000, 100_003));
+        assert!(batch.take_long(1).is_none() && batch.take_long(3).is_none());
+        batch.clear();
+        assert_eq!(batch.room_for(60_000).capacity(), 100_000);
+        assert_eq!(batch.room_for(60_000).capacity(), 60_000);
+        for round in 0..10 {
+            for task in 0..10 {
+                batch.push_long(outcome(task), Vec::with_capacity((1 + round) << 20));
+                batch.push_long(outcome(task), vec![1; 10]);
+            }
+            batch.clear();
+            assert!(batch.spare.iter().map(Vec::capacity).sum::<usize>() <= SPARE_BYTES);
+        }
     }
 }

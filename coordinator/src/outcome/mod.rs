@@ -1,4 +1,15 @@
-//! How tasks ended, in batches on their way out.
+//! How tasks failed: why, and after which attempts.
+//!
+//! ```
+//! use coordinator::outcome::{AttemptRecord, Failure};
+//!
+//! fn show(failure: &Failure) {
+//!     println!("{}: {}", failure.reason.name(), failure.message);
+//!     for AttemptRecord { attempt, worker, reason, micros, .. } in &failure.history {
+//!         println!("  attempt {attempt} on worker-{worker}: {reason:?} after {micros} µs");
+//!     }
+//! }
+//! ```
 
 mod batch;
 mod strings;
@@ -7,10 +18,12 @@ use protocol::TaskId;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use batch::Meta;
+#[doc(hidden)]
 pub use batch::OutcomeBatch;
 pub(crate) use strings::{Lengths, Strings};
 
 /// How one task ended: exactly one of these leaves the pool for each task.
+#[doc(hidden)]
 #[derive(Debug, Clone, Copy)]
 pub struct Outcome<'a> {
     /// Which task.
@@ -30,7 +43,16 @@ pub struct Outcome<'a> {
 }
 
 /// Why a task failed for good: a dead letter.
+///
+/// ```
+/// # fn example(error: &coordinator::Error) {
+/// if let Some(failure) = error.failure() {
+///     println!("given up after {} attempts: {}", failure.history.len(), failure.message);
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Failure {
     /// The reason of the last attempt.
     pub reason: Reason,
@@ -41,7 +63,17 @@ pub struct Failure {
 }
 
 /// One attempt that failed.
+///
+/// ```
+/// # fn example(error: &coordinator::Error) {
+/// for attempt in error.history() {
+///     println!("process {} ended by signal {:?}, exit code {:?}", attempt.pid, attempt.signal, attempt.exit_code);
+///     attempt.last_lines.iter().for_each(|line| println!("it had said: {line}"));
+/// }
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct AttemptRecord {
     /// Counted from 1.
     pub attempt: u32,
@@ -64,6 +96,16 @@ pub struct AttemptRecord {
 }
 
 /// Why an attempt failed.
+///
+/// ```
+/// use coordinator::outcome::Reason;
+///
+/// let fatal = Reason::ALL.into_iter().filter(|reason| !matches!(reason, Reason::Error | Reason::Panic));
+/// assert_eq!(fatal.clone().count(), 6);
+/// assert_eq!(Reason::Timeout.name(), "timeout");
+/// let builder = coordinator::Pool::builder().retry_on(fatal);
+/// # let _ = builder;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Reason {

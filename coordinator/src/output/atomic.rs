@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempPath;
 
 use super::OutputError;
-use super::writeback::Writeback;
+use super::writeback::{Behind, LONG};
 
 /// What becomes of a file that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,9 @@ pub struct AtomicFile {
     // Dropped in this order: the name goes while the lock is still held.
     partial: TempPath,
     file: File,
-    writeback: Writeback,
+    written: usize,
+    // Once it is long: what writes it.
+    behind: Option<Behind>,
 }
 
 /// Checks what can be known about a target before anything is written.
@@ -73,7 +75,7 @@ impl AtomicFile {
         let file = open_locked(&path, &target)?;
         let partial = TempPath::try_from_path(path).map_err(|cause| OutputError::io(&target, cause))?;
         file.set_len(0).map_err(|cause| OutputError::io(&target, cause))?;
-        Ok(Self { target, existing, partial, file, writeback: Writeback::default() })
+        Ok(Self { target, existing, partial, file, written: 0, behind: None })
     }
 
     /// Appends bytes.
@@ -81,9 +83,37 @@ impl AtomicFile {
     /// # Errors
     /// The system refuses: a full disk, for example.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
-        self.file.write_all(bytes).map_err(|cause| OutputError::io(&self.target, cause))?;
-        self.writeback.wrote(&self.file, bytes.len());
+        let written = self.finish_behind().and_then(|()| self.file.write_all(bytes));
+        written.map_err(|cause| OutputError::io(&self.target, cause))?;
+        self.written += bytes.len();
         Ok(())
+    }
+
+    /// Appends what is in `buffer`, and empties that. A long file is written behind: what is appended to it may be
+    /// on its way when this returns, and an error may be told with a later part, or at the end.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    pub fn append(&mut self, buffer: &mut String) -> Result<(), OutputError> {
+        if self.written >= LONG && self.behind.is_none() {
+            self.behind = Behind::start(&self.file);
+        }
+        let Some(behind) = &self.behind else {
+            let written = self.write(buffer.as_bytes());
+            buffer.clear();
+            return written;
+        };
+        if behind.write(buffer) {
+            return Ok(());
+        }
+        buffer.clear();
+        let refused = self.finish_behind().err().unwrap_or_else(|| io::Error::other("its writer has ended"));
+        Err(OutputError::io(&self.target, refused))
+    }
+
+    /// Waits until nothing is written behind any more. What it tells, it tells once.
+    fn finish_behind(&mut self) -> io::Result<()> {
+        self.behind.take().map_or(Ok(()), Behind::finish)
     }
 
     /// Puts the file in its place, safe from a power cut.
@@ -91,9 +121,10 @@ impl AtomicFile {
     /// # Errors
     /// The system refuses, or the target has appeared since the start and is to stay; the partial file is
     /// left where it is then, so that no result is lost.
-    pub fn finish(self) -> Result<(), OutputError> {
-        let Self { target, existing, partial, file, mut writeback } = self;
-        if let Err(cause) = writeback.finish().and_then(|()| file.sync_all()) {
+    pub fn finish(mut self) -> Result<(), OutputError> {
+        let behind = self.finish_behind();
+        let Self { target, existing, partial, file, .. } = self;
+        if let Err(cause) = behind.and_then(|()| file.sync_all()) {
             // Nothing more can be done for the results than to leave them where they are.
             let _ = partial.keep();
             return Err(OutputError::io(&target, cause));
@@ -118,8 +149,9 @@ impl AtomicFile {
     /// # Errors
     /// The system refuses.
     pub fn keep(mut self) -> Result<PathBuf, OutputError> {
+        let written = self.finish_behind().and_then(|()| self.file.sync_all());
         let fail = |cause| OutputError::io(&self.target, cause);
-        self.writeback.finish().and_then(|()| self.file.sync_all()).map_err(fail)?;
+        written.map_err(fail)?;
         self.partial.keep().map_err(|refused| fail(refused.error))
     }
 }

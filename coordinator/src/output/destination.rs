@@ -42,6 +42,16 @@ impl Destination {
         }
     }
 
+    /// Writes what is in `buffer`, and empties that; a long file is written behind, see [`AtomicFile::append`].
+    pub(crate) fn append(&mut self, buffer: &mut String) -> Result<(), OutputError> {
+        if let Self::File(file) = self {
+            return file.append(buffer);
+        }
+        let written = self.write(buffer.as_bytes());
+        buffer.clear();
+        written
+    }
+
     /// Completes it.
     pub(crate) fn finish(self) -> Result<(), OutputError> {
         match self {

@@ -126,7 +126,7 @@ impl Results {
     }
 
     /// Writes a batch: one write for each destination, or a few where it is large. All of it has left when
-    /// this returns.
+    /// this returns, but for the end of a long file, which may be on its way.
     ///
     /// # Errors
     /// [`OutputError::Closed`] where the reader of the standard output has gone; otherwise the system refuses.
@@ -221,9 +221,7 @@ impl Outlet {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        let written = self.destination.write(self.buffer.as_bytes());
-        self.buffer.clear();
-        written
+        self.destination.append(&mut self.buffer)
     }
 }
 

@@ -3,10 +3,11 @@
 use protocol::{Limits as WireLimits, Start};
 use tracing::{debug, info, warn};
 
-use super::driver::{Driver, Watch};
+use super::driver::Driver;
 use super::link::Link;
 use super::observe::PoolEvent;
 use super::report::End;
+use super::token::Watch;
 use crate::outcome::{AttemptRecord, Failure, Meta, Reason};
 use crate::queue::{BatchId, Command, Death, Event, Fate, KillReason, Leases, Running, WorkerId};
 use crate::supervisor::with_advice;
@@ -180,7 +181,7 @@ impl Driver<'_> {
 
     /// A task was cancelled that nobody ran: it has its outcome, and nobody to blame.
     fn end_cancelled(&mut self, task: protocol::TaskId, attempts: u32) {
-        self.tell(&PoolEvent::Cancelled { task });
+        self.tell(&PoolEvent::Cancelled { task, attempts });
         let history = self.histories.remove(&task).unwrap_or_default();
         let message = "cancelled before it began".to_owned();
         let failure = Failure { reason: Reason::Cancelled, message, history };

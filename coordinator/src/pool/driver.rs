@@ -11,69 +11,28 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
-use protocol::{MAX_MESSAGE, MAX_PAYLOAD, TaskId, monotonic_nanos};
+use protocol::{TaskId, monotonic_nanos};
 
 use super::clock::Clock;
+use super::config::queue_config;
+use super::feed::Restored;
 use super::frames::Parsed;
 use super::holdup::{self, Holdup};
 use super::ledger::Ledger;
 use super::link::Link;
 use super::report::{End, PoolReport, WorkerReport};
+use super::token::{Token, Watch};
 use super::{
-    Controlled, Incoming, Observer, Offer, PoolEvent, PoolOptions, Request, RunningTask, Sink, Source,
-    Supply, Work,
+    Controlled, Incoming, Observer, PoolEvent, PoolOptions, Request, RunningTask, Sink, Source, Work,
 };
-use crate::outcome::{AttemptRecord, Meta, Outcome, OutcomeBatch};
-use crate::queue::{Command, Event, Queue, QueueConfig, Time, WorkerId};
+use crate::outcome::{AttemptRecord, OutcomeBatch};
+use crate::queue::{Command, Event, Queue, Time, WorkerId};
 use crate::supervisor::{Guard, Program};
 
-/// How many outcomes are handed to the sink at once, at most.
-const OUTBOX: usize = 8192;
-const OUTBOX_BYTES: usize = 1 << 20;
-/// Values that wait for older ones, in bytes, before nothing new is leased.
-const HELD_BYTES: usize = 256 << 20;
-/// The same, before no more tasks are taken in: values of tasks that are done already must never keep the
-/// oldest task from being leased.
-const HELD_DONE_BYTES: usize = HELD_BYTES / 2;
-/// How many tasks are taken from the source at once.
-const TAKE: usize = 4096;
-/// What a payload in the arena counts in the queue, in bytes: more than a batch may have, so that it is sent
-/// alone. The arena bounds its memory.
-const LARGE_COST: usize = MAX_MESSAGE;
 /// How long a worker may live after its link has ended.
 pub(super) const LINGER: Duration = Duration::from_millis(50);
 /// How often the workers' memory is looked at, where it is limited.
 const SAMPLE: Duration = Duration::from_millis(250);
-
-/// What an epoll event is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Token {
-    Wake,
-    Frames(WorkerId),
-    Death(WorkerId),
-    Output(WorkerId),
-}
-
-impl Token {
-    fn pack(self) -> u64 {
-        match self {
-            Self::Wake => 0,
-            Self::Frames(worker) => u64::from(worker.0) << 2 | 1,
-            Self::Death(worker) => u64::from(worker.0) << 2 | 2,
-            Self::Output(worker) => u64::from(worker.0) << 2 | 3,
-        }
-    }
-
-    fn unpack(bits: u64) -> Self {
-        let worker = WorkerId((bits >> 2) as u32);
-        match bits & 3 {
-            1 => Self::Frames(worker),
-            2 => Self::Death(worker),
-            3 => Self::Output(worker),
-            _ => Self::Wake,
-        }
-    }
-}
 
 pub(super) struct Driver<'a> {
     pub(super) options: &'a PoolOptions,
@@ -93,13 +52,13 @@ pub(super) struct Driver<'a> {
     pub(super) end: Option<End>,
     epoll: Epoll,
     controlled: &'a Controlled,
-    source: &'a mut dyn Source,
-    sink: &'a mut dyn Sink,
+    pub(super) source: &'a mut dyn Source,
+    pub(super) sink: &'a mut dyn Sink,
     pub(super) observer: &'a mut dyn Observer,
-    planning: bool,
-    congested: bool,
-    incoming: Incoming,
-    restored: Restored,
+    pub(super) planning: bool,
+    pub(super) congested: bool,
+    pub(super) incoming: Incoming,
+    pub(super) restored: Restored,
     pub(super) commands: Vec<Command>,
     /// What the queue is still to be told.
     pub(super) answers: VecDeque<Event<'static>>,
@@ -203,10 +162,12 @@ impl<'a> Driver<'a> {
                 Request::Cancel(task) => cancelled.push(task),
                 Request::Stop => {
                     self.end.get_or_insert(End::Stopped);
+                    self.tell(&PoolEvent::Stopping { at_once: false });
                     self.handle(Event::Stop);
                 }
                 Request::Abort => {
                     self.end.get_or_insert(End::Stopped);
+                    self.tell(&PoolEvent::Stopping { at_once: true });
                     self.handle(Event::Abort);
                 }
                 Request::Suspend => self.suspend(),
@@ -304,136 +265,9 @@ impl<'a> Driver<'a> {
         EpollTimeout::try_from(i32::try_from(millis).unwrap_or(i32::MAX)).unwrap_or(EpollTimeout::ZERO)
     }
 
-    /// Puts what the source has into the queue, as far as there is room.
-    fn feed(&mut self) {
-        while self.planning {
-            // Tasks that are done take no room in the queue: their outcomes have to leave, or to wait here.
-            self.flush_if_much();
-            let room = self.queue.room().min(TAKE);
-            if room == 0 || self.is_much() || self.ledger.held_bytes() > HELD_DONE_BYTES {
-                return;
-            }
-            self.incoming.clear();
-            match self.source.take(room, &mut self.incoming) {
-                Supply::Some => self.put_incoming(),
-                Supply::Pending => return,
-                Supply::End => {
-                    self.planning = false;
-                    self.tell_planning();
-                    self.handle(Event::PlanEnded);
-                }
-                Supply::Failed(error) => self.fail_planning(error.0),
-            }
-        }
-    }
-
-    fn put_incoming(&mut self) {
-        let mut incoming = std::mem::take(&mut self.incoming);
-        let too_long = incoming.payloads.lengths().position(|length| length > MAX_PAYLOAD);
-        if too_long.is_none() && incoming.done.is_empty() && incoming.large.is_empty() {
-            self.ledger.push_all(&incoming.payloads);
-            self.queue.put_all(incoming.payloads.lengths(), 0);
-        } else {
-            self.put_one_by_one(&mut incoming, too_long.unwrap_or(usize::MAX));
-        }
-        let too_long = too_long.and_then(|place| incoming.payloads.get(place)).map(<[u8]>::len);
-        self.incoming = incoming;
-        if let Some(length) = too_long {
-            let task = self.queue.counts().planned;
-            let why = format!("task {task} has an input of {length} bytes, and {MAX_PAYLOAD} are allowed");
-            return self.fail_planning(why);
-        }
-        self.tell_planning();
-        self.handle(Event::Tick);
-    }
-
-    /// The first `count` tasks, some of which are done or have their payloads elsewhere.
-    fn put_one_by_one(&mut self, incoming: &mut Incoming, count: usize) {
-        let mut done = incoming.done.iter().peekable();
-        let mut large = incoming.large.drain(..).peekable();
-        for (place, payload) in incoming.payloads.iter().take(count).enumerate() {
-            let cost = match large.next_if(|(at, _)| *at == place) {
-                None => {
-                    self.ledger.push(payload);
-                    payload.len()
-                }
-                Some((_, extent)) => {
-                    self.ledger.push_large(extent);
-                    LARGE_COST
-                }
-            };
-            match done.next_if(|outcome| outcome.task.0 == self.queue.counts().planned) {
-                None => {
-                    self.queue.put(cost, 0);
-                }
-                Some(outcome) => self.restore(&outcome),
-            }
-        }
-    }
-
-    fn tell_planning(&mut self) {
-        let skipped = self.restored.ok + self.restored.failed;
-        let (tasks, all) = (self.queue.counts().planned, !self.planning);
-        self.tell(&PoolEvent::Planned { tasks, skipped, all });
-    }
-
     pub(super) fn tell(&mut self, event: &PoolEvent<'_>) {
         let now = self.now();
         self.observer.on_event(now, event);
-    }
-
-    /// A task that an earlier session has done is not run: its outcome leaves in its place.
-    fn restore(&mut self, outcome: &Outcome<'_>) {
-        let task = self.queue.skip();
-        let Outcome { attempts, worker, micros, slow, result, .. } = *outcome;
-        match result {
-            Ok(_) => self.restored.ok += 1,
-            Err(_) => self.restored.failed += 1,
-        }
-        self.restored.retried += u64::from(attempts.saturating_sub(1));
-        let meta = Meta { attempts, worker, micros, slow };
-        self.ledger.settle(task, meta, result.map_err(|failure| Box::new(failure.clone())), &mut self.outbox);
-    }
-
-    /// The rest of the input can't be had: what has been planned is finished, and the run ends.
-    fn fail_planning(&mut self, why: String) {
-        self.planning = false;
-        self.end.get_or_insert(End::BadInput(why));
-        self.tell_planning();
-        self.handle(Event::PlanEnded);
-    }
-
-    /// Hands outcomes on; where they can't leave, nothing new is leased until they can.
-    fn flush(&mut self) {
-        if !self.outbox.is_empty() {
-            match self.sink.offer(std::mem::take(&mut self.outbox)) {
-                Offer::Taken(spare) => self.outbox = spare,
-                Offer::Full(batch) => self.outbox = batch,
-                Offer::Closed => {
-                    if self.end.is_none() {
-                        self.end = Some(End::SinkClosed);
-                        self.handle(Event::Abort);
-                    }
-                    self.outbox.clear();
-                }
-            }
-        }
-        let full = !self.outbox.is_empty() || self.ledger.held_bytes() > HELD_BYTES;
-        if full != self.congested {
-            self.congested = full;
-            self.handle(Event::Congested(full));
-        }
-    }
-
-    /// Hands on what there is when it has become much.
-    pub(super) fn flush_if_much(&mut self) {
-        if self.is_much() {
-            self.flush();
-        }
-    }
-
-    fn is_much(&self) -> bool {
-        self.outbox.len() >= OUTBOX || self.outbox.total_bytes() >= OUTBOX_BYTES
     }
 
     /// Tells the queue and does what it says; what comes of that is told afterwards, in order.
@@ -510,43 +344,5 @@ impl<'a> Driver<'a> {
             workers: self.reports,
             spent,
         }
-    }
-}
-
-/// Counts of tasks that were done before.
-#[derive(Debug, Clone, Copy, Default)]
-struct Restored {
-    ok: u64,
-    failed: u64,
-    retried: u64,
-}
-
-/// What of a worker is watched.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Watch {
-    Frames,
-    Death,
-    Output,
-}
-
-fn queue_config(options: &PoolOptions) -> QueueConfig {
-    let workers = options.workers.get();
-    QueueConfig {
-        workers,
-        // Two full batches for each worker, and as much again to choose from.
-        window: (workers as usize * 4 * 4096).max(16 * 1024),
-        in_order: options.order == super::Order::Input,
-        retries: options.retries,
-        retry_on: options.retry_on.clone(),
-        timeout: options.timeout,
-        soft_timeout: options.soft_timeout,
-        batch: options.batch,
-        max_tasks_per_worker: options.max_tasks_per_worker,
-        max_failures: options.max_failures,
-        start_timeout: options.start_timeout,
-        grace: options.grace,
-        cancel_grace: options.cancel_grace,
-        seed: 0,
-        ..QueueConfig::default()
     }
 }

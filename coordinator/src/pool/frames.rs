@@ -4,13 +4,12 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::time::Duration;
 
-use protocol::{
-    Filled, FromWorker, Hello, MAX_VALUE, OutcomeResult, OutcomeRun, Outcomes, RunResult, TaskId, Values,
-};
+use protocol::{Filled, FromWorker, Hello, OutcomeResult, OutcomeRun, Outcomes, RunResult, TaskId, Values};
 use tracing::debug;
 
 use super::driver::Driver;
 use super::link::Link;
+use super::long::take_long;
 use super::observe::{Done, DoneRun, PoolEvent};
 use crate::outcome::{AttemptRecord, Lengths, Meta, Reason, Strings};
 use crate::queue::{Command, Event, Fate, Report, Verdict, WorkerId};
@@ -153,7 +152,7 @@ fn single(
     Ok(match result {
         OutcomeResult::Ok(value) => (Verdict::Ok, here(frame, value, Each::All(value.len()))),
         OutcomeResult::Chunked(length) => {
-            (Verdict::Ok, Body::Chunked(RefCell::new(take_chunks(link, task, attempt, length)?)))
+            (Verdict::Ok, Body::Chunked(RefCell::new(take_long(link, task, attempt, length)?)))
         }
         OutcomeResult::Error(why) => (Verdict::Failed(Reason::Error), text(why)),
         OutcomeResult::Memory(why) => (Verdict::Failed(Reason::Memory), text(why)),
@@ -173,6 +172,7 @@ impl Driver<'_> {
         let Some(mut link) = self.take_link(worker) else { return };
         let filled = link.fill();
         self.process_frames(&mut link);
+        link.return_pieces();
         match filled {
             Ok(Filled::Closed) if link.ended_at.is_none() => {
                 link.frames().into_iter().for_each(|fd| self.unwatch(fd));
@@ -235,7 +235,9 @@ impl Driver<'_> {
         match FromWorker::decode(frame).map_err(|error| error.to_string())? {
             FromWorker::Ready => debug!(%worker, "ready"),
             FromWorker::Refused { message } => link.refused = Some(message.to_owned()),
-            FromWorker::Chunk { task, attempt, bytes } => return keep_chunk(link, task, attempt, bytes),
+            FromWorker::Chunk { task, attempt, bytes } => return self.keep_chunk(link, task, attempt, bytes),
+            FromWorker::Piece(piece) => return self.keep_piece(link, &piece),
+            FromWorker::WantsOutbox => return self.give_outbox(link),
             FromWorker::Outcomes(outcomes) => return self.process_outcomes(link, frame, &outcomes),
             // Nobody speaks for a task that he does not have.
             FromWorker::Progress { task, attempt, done, total } => {
@@ -363,29 +365,5 @@ impl Driver<'_> {
             micros: details.micros,
         };
         self.charge(task, record, fate);
-    }
-}
-
-fn keep_chunk(link: &mut Link, task: TaskId, attempt: u32, bytes: &[u8]) -> Result<(), String> {
-    // As long as the last one, probably: growing would copy it again and again.
-    let room = link.long_value;
-    let (whose, which, value) = link.chunks.get_or_insert_with(|| (task, attempt, Vec::with_capacity(room)));
-    if (*whose, *which) != (task, attempt) {
-        return Err("it sent pieces of two values at once".into());
-    }
-    if (value.len() + bytes.len()) as u64 > MAX_VALUE {
-        return Err(format!("it sent a value of more than {MAX_VALUE} bytes"));
-    }
-    value.extend_from_slice(bytes);
-    Ok(())
-}
-
-fn take_chunks(link: &mut Link, task: TaskId, attempt: u32, length: u64) -> Result<Vec<u8>, String> {
-    match link.chunks.take() {
-        Some((whose, which, value)) if (whose, which, value.len() as u64) == (task, attempt, length) => {
-            link.long_value = value.len();
-            Ok(value)
-        }
-        _ => Err("it spoke of a value in pieces that it did not send".into()),
     }
 }

@@ -9,57 +9,13 @@ use std::ops::Range;
 
 use protocol::{Extent, Payloads, TaskId};
 
+use super::held::{Held, HeldResult, HeldValues};
 use crate::outcome::{Failure, Lengths, Meta, Outcome, OutcomeBatch, Strings};
 use crate::pool::Order;
 
 const BLOCK: usize = 1024;
 /// How many buffers for values that wait are kept, to be used again.
 const SPARE_VALUES: usize = 16;
-
-/// Outcomes of tasks with consecutive ids that wait for older ones.
-#[derive(Debug)]
-struct Held {
-    count: usize,
-    meta: Meta,
-    result: HeldResult,
-}
-
-#[derive(Debug)]
-enum HeldResult {
-    Values(HeldValues),
-    Long(Vec<u8>),
-    Failed(Box<Failure>),
-}
-
-/// Values end to end.
-#[derive(Debug, Default)]
-struct HeldValues {
-    bytes: Vec<u8>,
-    // Where each ends, unless all have the same length.
-    all: Option<usize>,
-    ends: Vec<u32>,
-}
-
-impl HeldValues {
-    fn fill(&mut self, values: &Strings<'_>) {
-        self.bytes.extend_from_slice(values.bytes());
-        self.all = match values.lengths() {
-            Lengths::All(length) => Some(length),
-            Lengths::Ends { ends, base } => {
-                self.ends.extend(ends.iter().map(|end| end - base));
-                None
-            }
-        };
-    }
-
-    fn strings(&self, count: usize) -> Strings<'_> {
-        let lengths = match self.all {
-            Some(length) => Lengths::All(length),
-            None => Lengths::Ends { ends: &self.ends, base: 0 },
-        };
-        Strings::new(&self.bytes, lengths, count)
-    }
-}
 
 #[derive(Debug, Default)]
 struct Block {
@@ -288,8 +244,7 @@ impl Ledger {
                     self.held_bytes = self.held_bytes.saturating_sub(kept.bytes.len());
                     self.let_go_run(task, meta, &kept.strings(count), out);
                     if self.spare_values.len() < SPARE_VALUES {
-                        kept.bytes.clear();
-                        kept.ends.clear();
+                        kept.clear();
                         self.spare_values.push(kept);
                     }
                 }

@@ -5,12 +5,13 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use protocol::{
-    BatchEncoder, Bootstrap, BootstrapError, CoordinatorEnd, Extent, Filled, FrameReader, Running, Start,
-    TaskId, ToWorker,
+    BatchEncoder, Bootstrap, BootstrapError, CoordinatorEnd, Extent, Filled, FrameReader, Piece, Running,
+    Start, TaskId, ToWorker,
 };
 
 use super::ledger::Ledger;
 use super::lines::Lines;
+use super::long::LongValue;
 use crate::queue::{BatchId, KillReason, Leases, Time, WorkerId};
 use crate::supervisor::{Process, Program, advice};
 
@@ -42,8 +43,10 @@ pub(super) struct Link {
     /// When its link ended.
     pub(super) ended_at: Option<Time>,
     pub(super) lines: Lines,
-    /// A large value on its way in pieces, and whose it is.
-    pub(super) chunks: Option<(TaskId, u32, Vec<u8>)>,
+    /// A long value on its way.
+    pub(super) long: Option<LongValue>,
+    /// It has asked for an outbox.
+    pub(super) asked_for_outbox: bool,
     /// How long the last such value was.
     pub(super) long_value: usize,
     encoder: BatchEncoder,
@@ -104,7 +107,8 @@ impl Link {
             killed: None,
             ended_at: None,
             lines: Lines::default(),
-            chunks: None,
+            long: None,
+            asked_for_outbox: false,
             long_value: 0,
             encoder: BatchEncoder::new(),
             batches: Batches::default(),
@@ -220,6 +224,34 @@ impl Link {
         let unclaimed = keep.saturating_sub(end.cell.claimed(number));
         let taken = end.cell.recall_tail(number, u16::try_from(unclaimed).unwrap_or(u16::MAX));
         Some(if taken.is_empty() { length } else { taken.start })
+    }
+
+    /// Answers it when it wants an outbox.
+    pub(super) fn give_outbox(&mut self, bytes: usize) {
+        if let Stage::Greeted(end) = &mut self.stage {
+            // Where the worker is already dead, its death tells more than this error.
+            let _ = end.give_outbox(bytes);
+        }
+    }
+
+    pub(super) fn outbox_bytes(&self) -> usize {
+        if let Stage::Greeted(end) = &self.stage { end.outbox_bytes() } else { 0 }
+    }
+
+    /// Appends a copy of what lies in its outbox.
+    pub(super) fn take_piece(&mut self, piece: &Piece, value: &mut Vec<u8>) -> Result<(), String> {
+        let Stage::Greeted(end) = &mut self.stage else { return Ok(()) };
+        end.take_piece(piece, value).map_err(|error| format!("it spoke of {error}"))
+    }
+
+    /// Lets it know of all pieces that have been taken from its outbox.
+    pub(super) fn return_pieces(&mut self) {
+        let Stage::Greeted(end) = &mut self.stage else { return };
+        if let Err(error) = end.return_pieces()
+            && error.kind() == io::ErrorKind::WouldBlock
+        {
+            self.set_broke("it does not read what is sent to it".into());
+        }
     }
 
     /// Lets it know that a task which it runs is cancelled.

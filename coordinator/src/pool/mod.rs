@@ -1,34 +1,54 @@
-//! The pool: queue, supervisor and links, driven from one thread.
+//! What a pool can be told, and what it tells at its end.
 //!
-//! [`run`] takes tasks from a [`Source`], has them run by worker processes, and hands their outcomes to a
+//! ```
+//! use coordinator::Pool;
+//! use coordinator::pool::{BatchSize, Order};
+//!
+//! let builder = Pool::builder().batch(BatchSize::Auto).order(Order::Completion);
+//! # let _ = builder;
+//! ```
+//!
+//! Behind it, one thread drives queue, supervisor and links: [`run`] takes tasks from a [`Source`], has them run by worker processes, and hands their outcomes to a
 //! [`Sink`]: these two are its seams. It returns when every task has its outcome, or when the run was stopped
 //! or can't go on; whatever happens, no process of it is left then.
 
 mod act;
 mod clock;
 mod collect;
+mod config;
 mod control;
 mod death;
 mod driver;
+mod feed;
 mod frames;
+mod held;
 mod holdup;
 mod ledger;
 mod lines;
 mod link;
+mod long;
 mod observe;
 mod options;
 mod report;
 mod sink;
 mod source;
+mod token;
 
 use std::io;
 
+#[doc(hidden)]
 pub use control::{Control, Controlled, Request, Waker};
+#[doc(hidden)]
 pub use holdup::Spent;
+#[doc(hidden)]
 pub use observe::{Done, Limit, Observer, PoolEvent, RunningTask};
-pub use options::{BatchSize, Limits, Order, PoolOptions};
+pub use options::{BatchSize, Order};
+#[doc(hidden)]
+pub use options::{Limits, PoolOptions};
 pub use report::{End, PoolReport, WorkerReport};
+#[doc(hidden)]
 pub use sink::{Offer, OutcomeWriter, Sink, Writer};
+#[doc(hidden)]
 pub use source::{ARENA_BYTES, Earlier, Incoming, Planner, Source, Supply};
 
 /// Outcomes made up, for tests of those who look.
@@ -38,6 +58,7 @@ pub(crate) mod testing {
 }
 
 /// What all workers of a run do.
+#[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Work {
     /// The kind's name.
@@ -54,6 +75,7 @@ pub struct Work {
 /// # Errors
 /// The machine has no more files for the pool itself. What goes wrong with tasks, workers, source or sink
 /// stands in the report.
+#[doc(hidden)]
 pub fn run(
     options: &PoolOptions,
     work: &Work,

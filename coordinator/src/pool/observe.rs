@@ -94,6 +94,8 @@ pub enum PoolEvent<'a> {
     Cancelled {
         /// Which task.
         task: TaskId,
+        /// How many attempts had failed before.
+        attempts: u32,
     },
     /// A running task says how far it has come.
     Progress {
@@ -144,6 +146,11 @@ pub enum PoolEvent<'a> {
         worker: WorkerId,
         /// The task; none where it has none, or has just finished one.
         task: Option<RunningTask<'a>>,
+    },
+    /// The pool was asked to stop.
+    Stopping {
+        /// Running tasks may not even finish.
+        at_once: bool,
     },
     /// From now on, something else keeps the pool from going faster.
     Limited(Limit),

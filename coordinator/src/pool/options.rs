@@ -47,6 +47,13 @@ pub struct PoolOptions {
 }
 
 /// The order in which outcomes leave the pool.
+///
+/// ```
+/// use coordinator::pool::Order;
+///
+/// let builder = coordinator::Pool::builder().order(Order::Completion); // for `Pool::map`
+/// # let _ = builder;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// By task id.
@@ -56,6 +63,15 @@ pub enum Order {
 }
 
 /// How many tasks are sent to a worker in one message.
+///
+/// ```
+/// use std::num::NonZeroU32;
+///
+/// use coordinator::pool::BatchSize;
+///
+/// let builder = coordinator::Pool::builder().batch(BatchSize::Fixed(NonZeroU32::MIN)); // one by one
+/// # let _ = builder;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BatchSize {
     /// A few milliseconds of work, measured as the run goes.

@@ -6,9 +6,22 @@ use super::Spent;
 use crate::queue::Counts;
 
 /// What a pool's run came to.
+///
+/// ```
+/// # fn example(pool: &coordinator::Pool<u64, u64>) -> Result<(), coordinator::Error> {
+/// pool.close();
+/// pool.join()?;
+/// if let Some(report) = pool.report() {
+///     println!("{:?}, {} tasks without a result", report.end, report.unfinished);
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct PoolReport {
     /// Counts of tasks and restarts, over this session and those before it.
+    #[doc(hidden)]
     pub counts: Counts,
     /// Tasks whose outcomes an earlier session had.
     pub skipped: u64,
@@ -19,11 +32,26 @@ pub struct PoolReport {
     /// How it ended.
     pub end: End,
     /// What its time was spent on.
+    #[doc(hidden)]
     pub spent: Spent,
 }
 
 /// What one worker did, over all its incarnations.
+///
+/// ```
+/// # fn example(pool: &coordinator::Pool<u64, u64>) -> Result<(), coordinator::Error> {
+/// pool.close();
+/// pool.join()?;
+/// if let Some(report) = pool.report() {
+///     for (number, worker) in (1..).zip(&report.workers) {
+///         println!("worker-{number}: {} tasks in {:?}, {} processes", worker.tasks, worker.busy, worker.incarnations);
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub struct WorkerReport {
     /// The process id of its last incarnation.
     pub pid: u32,
@@ -38,7 +66,21 @@ pub struct WorkerReport {
 }
 
 /// How a pool's run ended.
+///
+/// ```
+/// use coordinator::pool::End;
+///
+/// fn exit_code(end: &End) -> u8 {
+///     match end {
+///         End::Done => 0,
+///         End::Stopped => 130,
+///         _ => 3,
+///     }
+/// }
+/// assert_eq!(exit_code(&End::Done), 0);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum End {
     /// Every task has its outcome.
     Done,

@@ -217,7 +217,7 @@ fn lay_out(arena: &mut Option<Arena>, payload: &[u8], task: u64) -> Result<Exten
     let mut extent = arena.wait(length).ok_or_else(|| {
         PlanError(format!("task {task} has an input of {length} bytes, and {ARENA_BYTES} are allowed"))
     })?;
-    extent.copy_from_slice(payload);
+    extent.fill_from(payload);
     Ok(extent)
 }
 

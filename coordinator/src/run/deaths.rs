@@ -1,5 +1,7 @@
 //! Workers' deaths on their way into the store.
 
+use std::time::Duration;
+
 use crate::pool::{Observer, PoolEvent};
 use crate::queue::{Time, WorkerId};
 use crate::store::{Event, Notes};
@@ -52,5 +54,9 @@ impl Observer for Deaths<'_> {
             _ => {}
         }
         self.inner.on_event(at, event);
+    }
+
+    fn look_every(&self) -> Option<Duration> {
+        self.inner.look_every()
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use jobs::{Kind, Plan};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
+use protocol::observe::RunInfo;
 use protocol::{MAX_SETUP, monotonic_nanos};
 
 use self::deaths::Deaths;
@@ -19,6 +20,7 @@ use self::gather::{Effort, Gather};
 use self::keep::Kept;
 pub use self::keep::{Keep, now, unstored_id, was_completing};
 use self::record::Recorder;
+use crate::observe::run_info;
 use crate::output::{FailureTally, ResultSettings};
 use crate::pool::{
     Control, Controlled, End, Limit, Observer, Planner, PoolEvent, PoolOptions, PoolReport, Spent, Work,
@@ -46,7 +48,12 @@ pub struct Run {
     pub keep: Keep,
     /// How many failures are kept with their histories, for a report.
     pub letters: usize,
+    /// Is told what the run is, once that is known and before its first task.
+    pub announce: Option<Announce>,
 }
+
+/// Is told what a run is.
+pub type Announce = Box<dyn FnOnce(RunInfo) + Send>;
 
 /// What came of a run.
 #[derive(Debug)]
@@ -91,7 +98,7 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> anyhow::Result<RunReport> {
     let started = monotonic_nanos();
-    let Run { name, kind, plan, mut options, results, keep, letters } = run;
+    let Run { name, kind, plan, mut options, results, keep, letters, announce } = run;
     check_setup(&plan)?;
     let mut sink = Gather::open(&results, kind.presenter(&plan.setup)?, plan.combine)?;
     // The outputs first: a run that could not begin is not worth a row.
@@ -100,6 +107,9 @@ pub fn run(
     sink.record(recorder);
     sink.keep_letters(letters);
     options.workers = enough_workers(&options, plan.total.map(|total| total.saturating_sub(done)));
+    if let Some(announce) = announce {
+        announce(run_info(id.as_str(), &name, kind.name(), options.workers.get(), plan.total));
+    }
     let work = Work { kind: kind.name().to_owned(), setup: plan.setup };
     let mut source = Planner::spawn(plan.tasks, earlier, control.waker())?;
     let mut sink = Writer::spawn(sink, control.waker())?;
@@ -201,7 +211,7 @@ fn record_end(
     Ok(recorder.finish(end, summary)?)
 }
 
-fn summarise(id: &RunId, job: String, kind: &str, pool: &PoolReport, wall: Duration) -> Summary {
+pub(crate) fn summarise(id: &RunId, job: String, kind: &str, pool: &PoolReport, wall: Duration) -> Summary {
     let counts = pool.counts;
     let ended = (counts.ok + counts.failed).saturating_sub(pool.skipped);
     let seconds = wall.as_secs_f64();

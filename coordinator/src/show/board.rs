@@ -1,4 +1,4 @@
-//! How a run stands: counts that the pool's thread writes and the showing thread reads.
+//! How a run stands: counts that the pool's thread writes, and that a thread which shows or tells them reads.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use protocol::{TaskId, monotonic_nanos};
 
+use super::pace::{Pace, Sample};
 use crate::pool::{Observer, PoolEvent};
 use crate::queue::{Fate, Time, WorkerId};
 
 /// How a run stands. Written once a frame of outcomes, not once a task.
 #[derive(Debug)]
-pub(super) struct Board {
+pub(crate) struct Board {
     started: u64,
     total: Option<u64>,
     planned: AtomicU64,
@@ -29,7 +30,7 @@ pub(super) struct Board {
 
 /// What a worker is at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) enum Desk {
+pub(crate) enum Desk {
     /// Its process has not greeted yet, or there is none.
     #[default]
     Starting,
@@ -41,24 +42,24 @@ pub(super) enum Desk {
 
 /// How a run stands at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Standing {
+pub(crate) struct Standing {
     /// How many tasks there will be; none while that is not known.
-    pub(super) total: Option<u64>,
+    pub(crate) total: Option<u64>,
     /// Tasks that were done before this session.
-    pub(super) skipped: u64,
-    pub(super) ok: u64,
-    pub(super) failed: u64,
-    pub(super) retried: u64,
-    pub(super) restarts: u32,
+    pub(crate) skipped: u64,
+    pub(crate) ok: u64,
+    pub(crate) failed: u64,
+    pub(crate) retried: u64,
+    pub(crate) restarts: u32,
     /// Time in attempts that have ended.
-    pub(super) busy: Duration,
+    pub(crate) busy: Duration,
     /// How long the session has gone on, pauses left out.
-    pub(super) elapsed: Duration,
+    pub(crate) elapsed: Duration,
 }
 
 impl Board {
     /// A board for a run of `total` tasks, where that is known.
-    pub(super) fn new(total: Option<u64>) -> Self {
+    pub(crate) fn new(total: Option<u64>) -> Self {
         Self {
             started: monotonic_nanos(),
             total,
@@ -76,12 +77,12 @@ impl Board {
     }
 
     /// Pool time, now.
-    pub(super) fn now(&self) -> Time {
+    pub(crate) fn now(&self) -> Time {
         Time(monotonic_nanos().saturating_sub(self.paused_nanos.load(Relaxed)))
     }
 
     /// How the run stands now.
-    pub(super) fn standing(&self) -> Standing {
+    pub(crate) fn standing(&self) -> Standing {
         let planned = self.all_planned.load(Relaxed).then(|| self.planned.load(Relaxed));
         Standing {
             total: planned.or(self.total),
@@ -96,8 +97,27 @@ impl Board {
     }
 
     /// What each worker is at.
-    pub(super) fn desks(&self) -> Vec<Desk> {
+    fn desks(&self) -> Vec<Desk> {
         self.lock_desks().clone()
+    }
+
+    /// Takes in how things stand, and how fast they go.
+    pub(crate) fn measure(&self, pace: &mut Pace) -> (Standing, Vec<Desk>) {
+        let (standing, desks, now) = (self.standing(), self.desks(), self.now());
+        let running: Vec<f64> = desks
+            .iter()
+            .filter_map(|desk| match desk {
+                Desk::Task { since, .. } => Some(now.since(*since).as_secs_f64()),
+                Desk::Starting | Desk::Waiting => None,
+            })
+            .collect();
+        pace.observe(&Sample {
+            at: standing.elapsed.as_secs_f64(),
+            ended: standing.ok + standing.failed,
+            busy: standing.busy.as_secs_f64(),
+            running: &running,
+        });
+        (standing, desks)
     }
 
     fn lock_desks(&self) -> MutexGuard<'_, Vec<Desk>> {
@@ -121,10 +141,10 @@ impl Board {
 
 /// Writes what happens in a pool onto a board.
 #[derive(Debug)]
-pub(super) struct Noter {
-    pub(super) board: Arc<Board>,
+pub(crate) struct Noter {
+    pub(crate) board: Arc<Board>,
     /// How often the workers' running tasks are looked at.
-    pub(super) look: Duration,
+    pub(crate) look: Duration,
 }
 
 impl Observer for Noter {

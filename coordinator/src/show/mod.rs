@@ -3,8 +3,8 @@
 //! The pool's thread only counts (`board`); a thread of its own works out the numbers (`pace`), puts them into
 //! lines that fit (`text`) and draws them (`screen`), ten times a second at most.
 
-mod board;
-mod pace;
+pub(crate) mod board;
+pub(crate) mod pace;
 mod screen;
 mod text;
 
@@ -17,7 +17,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use jobs::Presenter;
 
 use self::board::{Board, Desk, Noter};
-use self::pace::{Pace, Sample};
+use self::pace::Pace;
 use self::screen::Drawing;
 use self::text::{View, WorkerView, worker_lines};
 use crate::pool::Observer;
@@ -157,7 +157,7 @@ impl Shower {
         }
         let drawing = Drawing::start();
         loop {
-            let desks = self.take();
+            let (_, desks) = self.board.measure(&mut self.pace);
             // A column is left free, since some terminals wrap with the last one; and a line below.
             let (width, height) = screen::size();
             let width = width.saturating_sub(1);
@@ -177,7 +177,7 @@ impl Shower {
     fn write(&mut self, every: Duration) {
         let mut since = Duration::ZERO;
         while self.wait(TAKE) {
-            self.take();
+            self.board.measure(&mut self.pace);
             since += TAKE;
             if since >= every {
                 since = Duration::ZERO;
@@ -185,25 +185,6 @@ impl Shower {
                 let _ = io::stderr().write_all(format!("{}\n", self.view().sentence()).as_bytes());
             }
         }
-    }
-
-    /// Takes in how things stand.
-    fn take(&mut self) -> Vec<Desk> {
-        let (standing, desks, now) = (self.board.standing(), self.board.desks(), self.board.now());
-        let running: Vec<f64> = desks
-            .iter()
-            .filter_map(|desk| match desk {
-                Desk::Task { since, .. } => Some(now.since(*since).as_secs_f64()),
-                Desk::Starting | Desk::Waiting => None,
-            })
-            .collect();
-        self.pace.observe(&Sample {
-            at: standing.elapsed.as_secs_f64(),
-            ended: standing.ok + standing.failed,
-            busy: standing.busy.as_secs_f64(),
-            running: &running,
-        });
-        desks
     }
 
     fn view(&self) -> View<'_> {

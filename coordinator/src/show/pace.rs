@@ -13,20 +13,20 @@ const HALF_LIFE_TASKS: f64 = 10.0;
 
 /// Counts at a moment; of this session only.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Sample<'a> {
+pub(crate) struct Sample<'a> {
     /// How long the run has gone on, pauses left out, in seconds.
-    pub(super) at: f64,
+    pub(crate) at: f64,
     /// Tasks that have ended.
-    pub(super) ended: u64,
+    pub(crate) ended: u64,
     /// Time that workers have spent in attempts that have ended, in seconds.
-    pub(super) busy: f64,
+    pub(crate) busy: f64,
     /// How long each running task has been at it, in seconds.
-    pub(super) running: &'a [f64],
+    pub(crate) running: &'a [f64],
 }
 
 /// How fast a run goes.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     last: Last,
     // Sums over the past, in which older parts count less.
     seconds: f64,
@@ -47,7 +47,7 @@ struct Last {
 
 impl Pace {
     /// Takes in how things stand; samples come in the order of their times.
-    pub(super) fn observe(&mut self, sample: &Sample<'_>) {
+    pub(crate) fn observe(&mut self, sample: &Sample<'_>) {
         let passed = sample.at - self.last.at;
         if passed.is_nan() || passed <= 0.0 {
             return;
@@ -76,13 +76,13 @@ impl Pace {
     }
 
     /// Tasks a second; none before the first has ended.
-    pub(super) fn rate(&self) -> Option<f64> {
+    pub(crate) fn rate(&self) -> Option<f64> {
         let rate = self.units / self.seconds;
         (self.last.ended > 0 && rate.is_finite() && rate > 0.0).then_some(rate)
     }
 
     /// How much longer it takes until `total` tasks of this session have ended; none while nothing is known.
-    pub(super) fn remaining(&self, total: u64) -> Option<Duration> {
+    pub(crate) fn remaining(&self, total: u64) -> Option<Duration> {
         let left = (total as f64 - self.last.units).max(0.0);
         // The last tasks can't be spread over more workers than there are tasks.
         let seconds = (left / self.rate()?).max(self.longest);

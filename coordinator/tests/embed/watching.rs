@@ -2,6 +2,8 @@
 
 use coordinator::{Event, Pool, TaskId};
 
+use protocol::observe::{Observation, Observer};
+
 use crate::harness::Test;
 use crate::tasks::{Behaviour, behave};
 
@@ -9,6 +11,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("events_tell_of_starts_tasks_deaths_and_restarts_in_their_order", events),
     ("a_task_can_say_how_far_it_has_come_and_what_it_thinks", progress),
     ("a_watcher_that_does_not_look_loses_events_and_holds_nobody_up", lost),
+    ("a_pool_can_be_observed_through_a_socket_until_it_ends", observed),
 ];
 
 /// All that happens, a word each.
@@ -95,4 +98,28 @@ fn lost() {
         .map(|event| if let Event::Lost(lost) = event { lost } else { 0 })
         .sum();
     assert!(lost > 1000, "{lost}");
+}
+
+fn observed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pool.sock");
+    let builder = Pool::builder().workers(1).retries(0).observe(&path);
+    let pool = builder.clone().function(behave).unwrap();
+    assert!(builder.function(behave).unwrap_err().to_string().contains("another run is observed there"));
+    let mut observer = Observer::connect(&path).unwrap();
+    assert_eq!(observer.run().workers, 1);
+    pool.submit(Behaviour::Ok).unwrap().wait().unwrap();
+    pool.submit(Behaviour::Exit(1)).unwrap().wait().unwrap_err();
+    pool.close();
+    pool.join().unwrap();
+    assert!(!path.exists());
+    let (mut failed, mut end) = (Vec::new(), None);
+    for observation in observer.by_ref().map(Result::unwrap) {
+        match observation {
+            Observation::Failed { task, reason, .. } => failed.push((task, reason)),
+            Observation::End(ending) => end = Some((ending.ok, ending.failed, ending.exit_code)),
+            _ => {}
+        }
+    }
+    assert_eq!((failed, end), (vec![(TaskId(1), "exit".to_owned())], Some((1, 1, None))));
 }

@@ -6,6 +6,19 @@ use std::fmt;
 ///
 /// Prints as ``jobs/primes.toml:7:12: `input.numbers[2]`: "12x" is not an integer``, with the hint on a
 /// line of its own where there is one.
+///
+/// ```
+/// use jobs::spec::SpecError;
+///
+/// let error = SpecError {
+///     file: "primes.toml".into(),
+///     place: Some((7, 12)),
+///     key: "input.numbers[2]".into(),
+///     message: "\"12x\" is not an integer".into(),
+///     hint: None,
+/// };
+/// assert_eq!(error.to_string(), "primes.toml:7:12: `input.numbers[2]`: \"12x\" is not an integer");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpecError {
     /// The file's name as the user gave it, or `--set` for an override.
@@ -39,6 +52,27 @@ impl fmt::Display for SpecError {
 }
 
 /// Everything that is wrong with a job file; never empty when returned as an error.
+///
+/// ```
+/// use jobs::spec::{JobSpec, SpecErrors};
+///
+/// let text = "kind = \"primes\"\n[input]\nnumbers = [2, \"12x\", 3]\n";
+/// let mut job = JobSpec::parse("primes.toml", text, std::path::Path::new("."), &[])?;
+/// let mut errors = SpecErrors::default();
+/// errors.push(job.input.error("range", "stands beside `numbers`"));
+/// let mut numbers = Vec::new();
+/// for item in job.input.take("numbers").ok_or("no numbers")?.into_list()? {
+///     numbers.extend(errors.keep(item.number::<u64>()));
+///     if errors.are_enough() {
+///         break;
+///     }
+/// }
+/// assert_eq!((numbers.as_slice(), errors.0.len()), ([2, 3].as_slice(), 2));
+/// assert!(errors.0.len() < SpecErrors::ENOUGH);
+/// errors.append(job.unknown_keys());
+/// assert!(errors.into_result().is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct SpecErrors(pub Vec<SpecError>);
 

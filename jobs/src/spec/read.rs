@@ -12,6 +12,21 @@ use super::value::{Entries, OVERRIDDEN, Value};
 use super::{SpecError, SpecErrors};
 
 /// A parsed job file.
+///
+/// ```
+/// use std::path::Path;
+///
+/// use jobs::spec::JobSpec;
+///
+/// let text = "kind = \"primes\"\n[input]\nfile = \"numbers.txt\"\n";
+/// let set = [("params.factor".to_owned(), "true".to_owned())];
+/// let mut job = JobSpec::parse("jobs/primes.toml", text, Path::new("jobs"), &set)?;
+/// assert_eq!((job.name.as_str(), job.base()), ("primes", Path::new("jobs")));
+/// let file = job.input.take("file").ok_or("no file")?;
+/// assert_eq!(job.resolve(file.text()?), Path::new("jobs/numbers.txt"));
+/// assert_eq!(job.unknown_keys().0.len(), 1, "nobody took `params.factor`");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct JobSpec {
     /// The kind's name and its place.
@@ -56,6 +71,20 @@ impl Origin {
 }
 
 /// A table of a job file. Keys are *taken*; what is left in the end is unknown.
+///
+/// ```
+/// let text = "kind = \"x\"\n[params]\nfirst = 1\nscond = 2\n[params.more]\nthird = 3\n";
+/// let mut job = jobs::spec::JobSpec::parse("x.toml", text, std::path::Path::new("."), &[])?;
+/// let params = &mut job.params;
+/// assert!(params.has("first") && params.take("first").is_some());
+/// assert!(params.take("second").is_none());
+/// let more = params.take_table("more")?.ok_or("no table")?;
+/// assert_eq!(more.path(), "params.more");
+/// assert_eq!(params.error("fourth", "is required").key, "params.fourth");
+/// let unknown = params.unknown_keys().to_string();
+/// assert!(unknown.contains("scond") && unknown.contains("second"), "{unknown}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Table {
     origin: Arc<Origin>,
@@ -67,6 +96,26 @@ pub struct Table {
 }
 
 /// A value of a job file with its place and its path.
+///
+/// ```
+/// let text = "kind = \"x\"\n[params]\nlist = [7, \"12\"]\nratio = 0.5\nfast = true\nsize = { wide = 3 }\n";
+/// let mut job = jobs::spec::JobSpec::parse("x.toml", text, std::path::Path::new("."), &[])?;
+/// assert!(job.kind.is_text() && job.kind.text()? == "x");
+/// let mut take = |key| job.params.take(key).ok_or("it is not there");
+///
+/// let list = take("list")?;
+/// assert_eq!((list.len(), list.is_empty(), list.describe().as_str()), (2, false, "a list"));
+/// for item in list.into_list()? {
+///     println!("{}, {} digits", item.number::<u32>()?, item.integer()?.len());
+///     assert_ne!(item.is_integer(), item.is_text());
+/// }
+/// let (ratio, fast) = (take("ratio")?, take("fast")?);
+/// assert!(ratio.is_float() && fast.is_bool());
+/// assert_eq!((ratio.float()?, fast.bool()?), (0.5, true));
+/// assert_eq!(ratio.error("is too small").to_string(), "x.toml:4:9: `params.ratio`: is too small");
+/// assert!(take("size")?.into_table()?.has("wide"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct Item {
     origin: Arc<Origin>,

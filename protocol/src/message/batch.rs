@@ -15,6 +15,21 @@ const MAX_HEAD: usize = varint::MAX_LENGTH + 3 + 5 + 4;
 const _: () = assert!(MAX_PREFIX + 2 * MAX_HEAD + MAX_PAYLOAD <= MAX_MESSAGE);
 
 /// Tasks for one worker, in the order in which it is to do them.
+///
+/// ```
+/// use protocol::{BatchEncoder, TaskId, ToWorker};
+///
+/// let mut encoder = BatchEncoder::new();
+/// encoder.begin(0);
+/// assert!(encoder.push(TaskId(5), 1, b"five"));
+/// assert!(encoder.push(TaskId(6), 2, b"six"));
+/// let ToWorker::Batch(batch) = ToWorker::decode(encoder.bytes())? else { panic!("no batch") };
+/// for task in batch.tasks() {
+///     let task = task?;
+///     println!("batch {}: task {}, {} bytes", batch.batch, task.id, task.payload.len());
+/// }
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::BorrowDecode)]
 pub struct Batch<'a> {
     /// The batch's number, from 0 and one more each time, for each process anew.
@@ -26,6 +41,11 @@ pub struct Batch<'a> {
 }
 
 /// One task of a batch.
+///
+/// ```
+/// let task = protocol::TaskHead { id: protocol::TaskId(5), attempt: 1, payload: b"five" };
+/// println!("task {}, attempt {}: {} bytes", task.id, task.attempt, task.payload.len());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TaskHead<'a> {
     /// Which task.
@@ -50,6 +70,19 @@ impl<'a> Batch<'a> {
 }
 
 /// The tasks of a batch, in order.
+///
+/// ```
+/// use protocol::{BatchEncoder, TaskId, ToWorker};
+///
+/// let mut encoder = BatchEncoder::new();
+/// encoder.begin(0);
+/// assert!(encoder.push(TaskId(5), 1, b"five"));
+/// assert!(encoder.push(TaskId(6), 2, b"six"));
+/// let ToWorker::Batch(batch) = ToWorker::decode(encoder.bytes())? else { panic!("no batch") };
+/// let ids: Result<Vec<u64>, _> = batch.tasks().map(|task| task.map(|task| task.id.0)).collect();
+/// assert_eq!(ids?, [5, 6]);
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct BatchTasks<'a> {
     heads: &'a [u8],
@@ -118,6 +151,19 @@ impl<'a> Iterator for BatchTasks<'a> {
 }
 
 /// Builds batches, one after the other, in the same memory.
+///
+/// ```
+/// use protocol::{BatchEncoder, TaskId, ToWorker};
+///
+/// let mut encoder = BatchEncoder::new();
+/// encoder.begin(0);
+/// assert!(encoder.push(TaskId(5), 1, b"five"));
+/// assert!(encoder.push(TaskId(6), 2, b"six"));
+/// assert_eq!((encoder.len(), encoder.is_empty()), (2, false));
+/// let message = encoder.bytes(); // for `TaskSender::send`
+/// assert!(matches!(ToWorker::decode(message)?, ToWorker::Batch(_)));
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
 #[derive(Debug, Default)]
 pub struct BatchEncoder {
     batch: u64,
@@ -173,6 +219,14 @@ impl BatchEncoder {
 
     /// Appends tasks with consecutive ids from `first` on, whose payloads stand at `places`: as
     /// [`push`](Self::push) for each of them. Where it returns `false`, some may have been appended.
+    ///
+    /// ```
+    /// let (mut encoder, mut payloads) = (protocol::BatchEncoder::new(), protocol::Payloads::new());
+    /// ["a", "b", "c"].iter().for_each(|text| payloads.push(text.as_bytes()));
+    /// encoder.begin(0);
+    /// assert!(encoder.push_run(protocol::TaskId(7), 1, &payloads, 1..3)); // tasks 7 and 8
+    /// assert_eq!(encoder.len(), 2);
+    /// ```
     pub fn push_run(
         &mut self,
         first: TaskId,

@@ -24,16 +24,16 @@ fn from_worker(frame: &FromWorker<'_>, golden: &str) {
 
 #[test]
 fn golden_version() {
-    assert_eq!(PROTOCOL_VERSION, 2, "new goldens for a new version");
+    assert_eq!(PROTOCOL_VERSION, 3, "new goldens for a new version");
 }
 
 #[test]
 fn golden_hello() {
     let mut bytes = Vec::new();
-    Hello { version: 1, build: "0.1.0", kinds: vec!["primes", "sleep"] }.encode(&mut bytes);
+    Hello { version: 3, build: "0.1.0", kinds: vec!["primes", "sleep"] }.encode(&mut bytes);
     assert_eq!(
         hex(&bytes),
-        "43 4f 4f 52 44 57 52 4b 01 00 00 00 05 00 30 2e 31 2e 30 02 00 06 00 70 72 69 6d 65 73 05 00 73 6c 65 65 70"
+        "43 4f 4f 52 44 57 52 4b 03 00 00 00 05 00 30 2e 31 2e 30 02 00 06 00 70 72 69 6d 65 73 05 00 73 6c 65 65 70"
     );
 }
 
@@ -126,6 +126,17 @@ fn golden_progress() {
         &FromWorker::Progress { task: TaskId(300), attempt: 1, done: 7, total: 1000 },
         "05 fb 2c 01 01 07 fb e8 03",
     );
+}
+
+#[test]
+fn golden_wants_outbox() {
+    from_worker(&FromWorker::WantsOutbox, "06");
+}
+
+#[test]
+fn golden_piece() {
+    let piece = Piece { task: TaskId(299), attempt: 1, offset: 8192, length: 1 << 20, more: 5 };
+    from_worker(&FromWorker::Piece(piece), "07 fb 2b 01 01 fb 00 20 fc 00 00 10 00 05");
 }
 
 #[test]

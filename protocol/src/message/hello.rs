@@ -11,6 +11,17 @@ const MAGIC: [u8; 8] = *b"COORDWRK";
 const MAX_KINDS: usize = 1024;
 
 /// A worker's first frame.
+///
+/// ```
+/// use protocol::{Hello, PROTOCOL_VERSION};
+///
+/// let hello = Hello { version: PROTOCOL_VERSION, build: "0.1.0", kinds: vec!["upper"] };
+/// let mut frame = Vec::new();
+/// hello.encode(&mut frame);
+/// assert_eq!(Hello::decode(&frame)?, hello);
+/// assert!(hello.check().is_ok());
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hello<'a> {
     /// The version of the protocol that the worker speaks.
@@ -22,6 +33,12 @@ pub struct Hello<'a> {
 }
 
 /// Two programs of different versions.
+///
+/// ```
+/// let hello = protocol::Hello { version: 99, build: "9.9.9", kinds: vec![] };
+/// let mismatch = hello.check().expect_err("of another version");
+/// assert_eq!((mismatch.worker, mismatch.coordinator), (99, protocol::PROTOCOL_VERSION));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the worker speaks version {worker} of the protocol, the coordinator version {coordinator}: \
@@ -119,7 +136,9 @@ mod tests {
     fn another_version_is_refused_in_a_sentence_that_names_both() {
         let bytes = greeting(PROTOCOL_VERSION + 1);
         let sentence = Hello::decode(&bytes).unwrap().check().unwrap_err().to_string();
-        assert!(sentence.contains("version 3") && sentence.contains("version 2"), "{sentence}");
+        let ours = format!("the coordinator version {PROTOCOL_VERSION}:");
+        let theirs = format!("the worker speaks version {}", PROTOCOL_VERSION + 1);
+        assert!(sentence.contains(&ours) && sentence.contains(&theirs), "{sentence}");
     }
 
     #[test]

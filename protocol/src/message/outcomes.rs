@@ -6,6 +6,19 @@ use crate::varint::{self, Steps};
 use crate::{TaskErrorKind, TaskId};
 
 /// Outcomes of one worker, in the order in which the tasks ended.
+///
+/// ```
+/// use protocol::{FromWorker, OutcomeResult, TaskId};
+///
+/// let frame = b"\x02\x05\x05\0\x01\x08\x03\x04\x02ab"; // task 0 is ok: its value is "ab"
+/// let FromWorker::Outcomes(outcomes) = FromWorker::decode(frame)? else { panic!("no outcomes") };
+/// assert_eq!(outcomes.busy_nanos, 5);
+/// assert_eq!(outcomes.runs().count(), 1);
+/// for outcome in outcomes.iter() {
+///     assert_eq!(outcome?.result, OutcomeResult::Ok(b"ab"));
+/// }
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::BorrowDecode)]
 pub struct Outcomes<'a> {
     /// How long the worker was busy with these tasks, in nanoseconds.
@@ -18,6 +31,18 @@ pub struct Outcomes<'a> {
 }
 
 /// How one attempt ended, as its worker says.
+///
+/// ```
+/// use protocol::{FromWorker, OutcomeResult, TaskId};
+///
+/// let frame = b"\x02\x05\x05\0\x01\x08\x03\x04\x02ab"; // task 0 is ok: its value is "ab"
+/// let FromWorker::Outcomes(outcomes) = FromWorker::decode(frame)? else { panic!("no outcomes") };
+/// if let Some(outcome) = outcomes.iter().next() {
+///     let outcome = outcome?;
+///     assert_eq!((outcome.task, outcome.attempt, outcome.micros), (TaskId(0), 1, 3));
+/// }
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WireOutcome<'a> {
     /// Which task.
@@ -31,6 +56,19 @@ pub struct WireOutcome<'a> {
 }
 
 /// How the same attempt of some tasks with consecutive ids ended, as their worker says.
+///
+/// ```
+/// use protocol::{FromWorker, RunResult, TaskId};
+///
+/// let frame = b"\x02\x05\x05\0\x02\x08\x03\x02\x02ab"; // tasks 0 and 1 are ok: "a" and "b"
+/// let FromWorker::Outcomes(outcomes) = FromWorker::decode(frame)? else { panic!("no outcomes") };
+/// for run in outcomes.runs() {
+///     let run = run?;
+///     assert_eq!((run.first, run.attempt, run.micros), (TaskId(0), 1, 3));
+///     assert!(matches!(run.result, RunResult::Values(_)));
+/// }
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OutcomeRun<'a> {
     /// The first task.
@@ -44,6 +82,18 @@ pub struct OutcomeRun<'a> {
 }
 
 /// The values of some tasks, or how a task ended otherwise.
+///
+/// ```
+/// use protocol::RunResult;
+///
+/// fn tasks(result: &RunResult<'_>) -> usize {
+///     match result {
+///         RunResult::Values(values) => values.len(),
+///         RunResult::Single(_) => 1,
+///     }
+/// }
+/// # let _ = tasks;
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunResult<'a> {
     /// A value a task.
@@ -53,6 +103,20 @@ pub enum RunResult<'a> {
 }
 
 /// Values, one at least, end to end.
+///
+/// ```
+/// use protocol::{FromWorker, RunResult, TaskId};
+///
+/// let frame = b"\x02\x05\x05\0\x02\x08\x03\x02\x02ab"; // tasks 0 and 1 are ok: "a" and "b"
+/// let FromWorker::Outcomes(outcomes) = FromWorker::decode(frame)? else { panic!("no outcomes") };
+/// for run in outcomes.runs() {
+///     if let RunResult::Values(values) = run?.result {
+///         assert_eq!((values.len(), values.all(), values.bytes), (2, Some(1), b"ab".as_slice()));
+///         assert_eq!(values.lengths().sum::<usize>(), values.bytes.len());
+///     }
+/// }
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Values<'a> {
     /// All of them.
@@ -95,6 +159,19 @@ impl<'a> Values<'a> {
 }
 
 /// The value of an attempt, or why there is none.
+///
+/// ```
+/// use protocol::OutcomeResult;
+///
+/// fn tell(result: OutcomeResult<'_>) -> String {
+///     match result {
+///         OutcomeResult::Ok(value) => format!("a value of {} bytes", value.len()),
+///         OutcomeResult::Chunked(length) => format!("a value of {length} bytes, sent before"),
+///         OutcomeResult::Error(why) | OutcomeResult::Memory(why) | OutcomeResult::Panic(why) => why.to_owned(),
+///     }
+/// }
+/// assert_eq!(tell(OutcomeResult::Chunked(1 << 20)), "a value of 1048576 bytes, sent before");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OutcomeResult<'a> {
     /// The value.
@@ -141,6 +218,16 @@ impl<'a> Outcomes<'a> {
 }
 
 /// The runs of outcomes of a frame, in order.
+///
+/// ```
+/// use protocol::{FromWorker, TaskId};
+///
+/// let frame = b"\x02\x05\x05\0\x02\x08\x03\x02\x02ab"; // tasks 0 and 1 are ok: "a" and "b"
+/// let FromWorker::Outcomes(outcomes) = FromWorker::decode(frame)? else { panic!("no outcomes") };
+/// let firsts: Result<Vec<TaskId>, _> = outcomes.runs().map(|run| run.map(|run| run.first)).collect();
+/// assert_eq!(firsts?, [TaskId(0)]);
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct OutcomeRuns<'a> {
     heads: &'a [u8],
@@ -229,6 +316,16 @@ impl<'a> Iterator for OutcomeRuns<'a> {
 }
 
 /// The outcomes of a frame, in order.
+///
+/// ```
+/// use protocol::{FromWorker, OutcomeResult, TaskId};
+///
+/// let frame = b"\x02\x05\x05\0\x01\x08\x03\x04\x02ab"; // task 0 is ok: its value is "ab"
+/// let FromWorker::Outcomes(outcomes) = FromWorker::decode(frame)? else { panic!("no outcomes") };
+/// let tasks: Result<Vec<TaskId>, _> = outcomes.iter().map(|outcome| outcome.map(|outcome| outcome.task)).collect();
+/// assert_eq!(tasks?, [TaskId(0)]);
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct OutcomesIter<'a> {
     runs: OutcomeRuns<'a>,

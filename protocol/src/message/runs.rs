@@ -7,6 +7,13 @@ use super::DecodeError;
 use crate::varint;
 
 /// The most tasks that a batch holds, and the most outcomes in a frame: claim words count positions in 16 bits.
+///
+/// ```
+/// let mut encoder = protocol::BatchEncoder::new();
+/// encoder.begin(0);
+/// let tasks = (0..100_000).take_while(|id| encoder.push(protocol::TaskId(*id), 1, b"")).count();
+/// assert!(tasks <= protocol::MAX_TASKS);
+/// ```
 pub const MAX_TASKS: usize = u16::MAX as usize;
 
 /// What says that a length for each follows.

@@ -4,6 +4,16 @@ use super::{DecodeError, MAX_FRAME, Outcomes};
 use crate::{TaskId, codec};
 
 /// A frame from a worker, after its [`Hello`](super::Hello).
+///
+/// ```
+/// use protocol::{FromWorker, TaskId};
+///
+/// let progress = FromWorker::Progress { task: TaskId(3), attempt: 1, done: 7, total: 100 };
+/// let mut frame = Vec::new();
+/// progress.encode(&mut frame);
+/// assert_eq!(FromWorker::decode(&frame)?, progress);
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::BorrowDecode)]
 pub enum FromWorker<'a> {
     /// The handler is made: the worker can do this job.
@@ -44,9 +54,47 @@ pub enum FromWorker<'a> {
         /// Of so much.
         total: u64,
     },
+    /// The worker has a long value and no outbox, and waits for an answer. It asks once.
+    WantsOutbox,
+    /// The next piece of a long value lies in the outbox. Takes the place of a [`Chunk`](Self::Chunk).
+    Piece(Piece),
+}
+
+/// A piece of a value, in its worker's outbox. It stays as it is until the worker is told that it is taken.
+///
+/// ```
+/// use protocol::{FromWorker, Piece, TaskId};
+///
+/// let piece = FromWorker::Piece(Piece { task: TaskId(0), attempt: 1, offset: 8192, length: 1 << 20, more: 0 });
+/// let mut frame = Vec::new();
+/// piece.encode(&mut frame);
+/// assert_eq!(FromWorker::decode(&frame)?, piece);
+/// # Ok::<(), protocol::DecodeError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+pub struct Piece {
+    /// Which task.
+    pub task: TaskId,
+    /// Which attempt.
+    pub attempt: u32,
+    /// Where the piece begins in the outbox, in bytes.
+    pub offset: u64,
+    /// How long it is, in bytes; at least one.
+    pub length: u64,
+    /// How many bytes of the value come after it.
+    pub more: u64,
 }
 
 /// Why a worker ends in an orderly way.
+///
+/// ```
+/// use protocol::{FromWorker, Why};
+///
+/// let goodbye = FromWorker::Goodbye { tasks: 5, busy_nanos: 1_000_000, why: Why::Pill };
+/// if let FromWorker::Goodbye { why: Why::Recycle, .. } = goodbye {
+///     println!("a fresh process is wanted");
+/// }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode)]
 pub enum Why {
     /// It took the pill.

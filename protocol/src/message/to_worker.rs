@@ -4,6 +4,14 @@ use super::{Batch, DecodeError, MAX_MESSAGE, TooLong};
 use crate::codec;
 
 /// A message to a worker.
+///
+/// ```
+/// use protocol::ToWorker;
+///
+/// let message = ToWorker::Pill.encode()?; // for `TaskSender::send`
+/// assert_eq!(ToWorker::decode(&message)?, ToWorker::Pill);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::BorrowDecode)]
 pub enum ToWorker<'a> {
     /// The first message: what the worker is to be.
@@ -17,6 +25,15 @@ pub enum ToWorker<'a> {
 }
 
 /// What a worker is to be.
+///
+/// ```
+/// use protocol::{Limits, Start, ToWorker};
+///
+/// let (kind, worker, limits) = ("upper", "worker-1", Limits::default());
+/// let start = ToWorker::Start(Start { kind, setup: &[], worker, number: 1, incarnation: 1, limits });
+/// assert_eq!(ToWorker::decode(&start.encode()?)?, start);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::BorrowDecode)]
 pub struct Start<'a> {
     /// The kind of the job.
@@ -34,6 +51,11 @@ pub struct Start<'a> {
 }
 
 /// What a worker process may use; the kernel sees to it. `None`: as much as the coordinator may.
+///
+/// ```
+/// let limits = protocol::Limits { memory: Some(1 << 30), ..Default::default() };
+/// assert_eq!(limits.open_files, None);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, bincode::Encode, bincode::Decode)]
 pub struct Limits {
     /// Address space, in bytes.
@@ -47,6 +69,15 @@ pub struct Limits {
 }
 
 /// A task whose payload lies in the arena that the coordinator has shared; a batch of its own.
+///
+/// ```
+/// use protocol::{Large, ToWorker};
+///
+/// let large = Large { batch: 0, task: 7, attempt: 1, offset: 8192, length: 1 << 20 };
+/// let message = ToWorker::Large(large).encode()?; // what `CoordinatorEnd::send_large` sends
+/// assert_eq!(ToWorker::decode(&message)?, ToWorker::Large(large));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, bincode::Encode, bincode::Decode)]
 pub struct Large {
     /// The batch's number, counted like the others'.

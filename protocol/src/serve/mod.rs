@@ -4,6 +4,7 @@
 //! of a batch, and in a long one about every four milliseconds.
 
 mod meter;
+mod outgoing;
 mod panics;
 mod session;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use ipc_channel::IpcError;
 use ipc_channel::ipc::IpcBytesReceiver;
 
+use self::outgoing::Outgoing;
 use self::session::{After, Session};
 use crate::lent::Lent;
 use crate::{
@@ -21,6 +23,18 @@ use crate::{
 };
 
 /// How serving ended, in an orderly way.
+///
+/// ```
+/// use protocol::Served;
+///
+/// fn exit_code(served: Served) -> u8 {
+///     match served {
+///         Served::Pill | Served::Recycled | Served::CoordinatorGone => 0,
+///         Served::Refused => 1,
+///     }
+/// }
+/// assert_eq!(exit_code(Served::Pill), 0);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Served {
     /// The pill came; everything before it is done and reported.
@@ -34,6 +48,14 @@ pub enum Served {
 }
 
 /// Why a worker can't go on.
+///
+/// ```
+/// let (coordinator, worker) = protocol::in_memory()?;
+/// coordinator.sender.send(protocol::BatchEncoder::new().bytes())?; // tasks, and nobody said of what kind
+/// let error = protocol::serve(worker, |_| Err(protocol::TaskError::new("it knows nothing")));
+/// assert!(matches!(error, Err(protocol::ServeError::OutOfTurn(_))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The coordinator sent something that is not of the protocol.
@@ -53,6 +75,21 @@ pub enum ServeError {
 /// A panic of the handler is caught, reported and ends the serving; see [`Served::Recycled`]. For that, the
 /// process's panic hook is replaced by one that records the panics that will be caught, and hands all
 /// others on.
+///
+/// ```
+/// # struct Upper;
+/// # impl protocol::Handler for Upper {
+/// #     fn run(&mut self, task: &protocol::Task<'_>, value: &mut Vec<u8>) -> Result<(), protocol::TaskError> {
+/// #         value.extend(task.payload.to_ascii_uppercase());
+/// #         Ok(())
+/// #     }
+/// # }
+/// let (coordinator, link) = protocol::in_memory()?;
+/// drop(coordinator);
+/// let served = protocol::serve(link, |_| Ok(Box::new(Upper)))?;
+/// assert_eq!(served, protocol::Served::CoordinatorGone);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// The coordinator breaks the protocol, or the link fails otherwise than by the coordinator's end.
@@ -74,9 +111,9 @@ fn serve_until_end(
     let WorkerLink { receiver, mut writer, cell } = link;
     let Some(message) = receive(&receiver)? else { return Ok(Served::CoordinatorGone) };
     let cell = Arc::new(cell);
-    let (worker, mut handler, mut lent) = match ToWorker::decode(&message)? {
+    let (worker, mut handler, unlimited) = match ToWorker::decode(&message)? {
         ToWorker::Start(start) => match make_handler(make, &start) {
-            Ok(handler) => (start.worker.to_owned(), handler, Lent::new(start.limits.memory.is_none())),
+            Ok(handler) => (start.worker.to_owned(), handler, start.limits.memory.is_none()),
             Err(reason) => return refuse(&mut writer, &reason),
         },
         ToWorker::Batch(_) | ToWorker::Large(_) => {
@@ -90,13 +127,15 @@ fn serve_until_end(
     };
     handler.attach(Arc::clone(&cell));
     writer.write(|out| FromWorker::Ready.encode(out))?;
-    let mut session = Session::new(worker, handler, writer, cell);
+    // Where address space has a limit, it is the tasks'.
+    let mut lent = Lent::new(unlimited);
+    let mut session = Session::new(worker, handler, writer, cell, Outgoing::new(unlimited));
     loop {
         let Some(message) = receive(&receiver)? else { return Ok(Served::CoordinatorGone) };
         let after = match ToWorker::decode(&message)? {
             ToWorker::Batch(batch) => session.run(batch.batch, batch.tasks())?,
             ToWorker::Large(large) => {
-                let payload = lent.payload(session.stream(), &large)?;
+                let payload = lent.payload(|| session.arena(), &large)?;
                 let task = TaskHead { id: TaskId(large.task), attempt: large.attempt, payload };
                 session.run(large.batch, std::iter::once(Ok(task)))?
             }

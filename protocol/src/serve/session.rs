@@ -1,23 +1,24 @@
 //! One worker at work: its handler, its clock, and the outcomes on their way out.
 
 use super::meter::Meter;
+use super::outgoing::Outgoing;
 use super::{ServeError, panics};
+use crate::handed::Handed;
 use crate::message::{OutcomeEncoder, Status};
 use crate::{
     Context, DecodeError, FrameWriter, FromWorker, Handler, MAX_FRAME, MAX_VALUE, Task, TaskError, TaskHead,
     Why, WorkerCell,
 };
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 /// A frame of outcomes leaves once it is this long.
 const FLUSH_BYTES: usize = 128 << 10;
 /// Outcomes leave, in the middle of a batch, once the last ones left this long ago.
 const FLUSH_NANOS: u64 = 4_000_000;
-/// A longer value leaves in chunks.
+/// A longer value leaves by itself, before its outcome.
 const MAX_INLINE: usize = 64 << 10;
-/// How much of a value one chunk takes.
-const CHUNK: usize = MAX_FRAME - 64;
 /// A buffer that has grown beyond this for one value is given back: fresh memory costs a page fault for every
 /// 4 KiB of the next one.
 const KEEP: usize = 20 << 20;
@@ -37,6 +38,7 @@ pub(super) struct Session {
     worker: String,
     handler: Box<dyn Handler>,
     writer: FrameWriter,
+    outgoing: Outgoing,
     cell: Arc<WorkerCell>,
     meter: Meter,
     outcomes: OutcomeEncoder,
@@ -52,11 +54,13 @@ impl Session {
         handler: Box<dyn Handler>,
         writer: FrameWriter,
         cell: Arc<WorkerCell>,
+        outgoing: Outgoing,
     ) -> Self {
         Self {
             worker,
             handler,
             writer,
+            outgoing,
             cell,
             meter: Meter::new(),
             outcomes: OutcomeEncoder::new(),
@@ -67,9 +71,9 @@ impl Session {
         }
     }
 
-    /// The link to the coordinator.
-    pub(super) fn stream(&self) -> BorrowedFd<'_> {
-        self.writer.as_fd()
+    /// Waits for the arena, unless it has come.
+    pub(super) fn arena(&mut self) -> io::Result<Handed> {
+        self.outgoing.arena(&self.writer)
     }
 
     /// Runs what the worker can claim of a batch, and reports it.
@@ -153,10 +157,7 @@ impl Session {
             self.outcomes.push(task.id, task.attempt, Status::Chunked, length);
             // The time that sending takes is not the task's.
             self.settle();
-            for bytes in self.value.chunks(CHUNK) {
-                let chunk = FromWorker::Chunk { task: task.id, attempt: task.attempt, bytes };
-                self.writer.write(|out| chunk.encode(out))?;
-            }
+            self.outgoing.send(&mut self.writer, task, &self.value)?;
             self.meter.skip();
         }
         if self.value.capacity() > KEEP {

@@ -16,7 +16,7 @@ const SEALS: SealFlags =
 
 /// A mapping. Unmapped when dropped.
 #[derive(Debug)]
-struct Mapping {
+pub(super) struct Mapping {
     // Invariant: a live mapping of `length` bytes, unmapped only by `drop`.
     base: NonNull<u8>,
     length: usize,
@@ -28,7 +28,12 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    fn new(file: impl AsFd, range: Range<usize>, access: ProtFlags, flags: MapFlags) -> io::Result<Self> {
+    pub(super) fn new(
+        file: impl AsFd,
+        range: Range<usize>,
+        access: ProtFlags,
+        flags: MapFlags,
+    ) -> io::Result<Self> {
         let length = range.end.saturating_sub(range.start);
         let flags = MapFlags::SHARED | flags;
         // SAFETY: a new mapping at an address that the kernel chooses overlaps nothing of ours.
@@ -38,7 +43,7 @@ impl Mapping {
     }
 
     /// The start of a part of it, where it is within the mapping.
-    fn part(&self, range: &Range<usize>) -> Option<NonNull<u8>> {
+    pub(super) fn part(&self, range: &Range<usize>) -> Option<NonNull<u8>> {
         let within = range.start <= range.end && range.end <= self.length;
         // SAFETY: the offset is within the mapping.
         within.then(|| unsafe { self.base.add(range.start) })

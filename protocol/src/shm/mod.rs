@@ -3,9 +3,14 @@
 #![allow(unsafe_code)]
 
 mod arena;
+mod copy;
+mod free;
 mod memory;
+mod outbox;
 mod page;
 
 pub use arena::{Arena, Extent};
+pub(crate) use free::FreeParts;
 pub(crate) use memory::{Memory, View};
+pub(crate) use outbox::{OutboxMemory, OutboxPages};
 pub(crate) use page::Page;

@@ -1,12 +1,14 @@
 //! A coordinator in miniature: one worker on a thread, spoken to by hand.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a panic in a test is how it fails")]
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::collections::{HashMap, VecDeque};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use protocol::{
-    BatchEncoder, CoordinatorEnd, Filled, FrameReader, FromWorker, Handler, Limits, OutcomeResult,
+    BatchEncoder, CoordinatorEnd, Extent, Filled, FrameReader, FromWorker, Handler, Limits, OutcomeResult,
     ServeError, Served, Start, Task, TaskError, TaskId, ToWorker, Why, in_memory, serve,
 };
 
@@ -40,6 +42,16 @@ pub(crate) enum Said {
 
 pub(crate) struct Desk {
     pub(crate) end: CoordinatorEnd,
+    /// How many bytes of an outbox a worker gets that wants one.
+    pub(crate) outbox: usize,
+    /// Pieces are returned only once the worker says no more.
+    pub(crate) hold_until_waiting: bool,
+    /// How often an outbox was asked for, how many pieces and chunks came, and how many pieces were held at a time.
+    pub(crate) asked: usize,
+    pub(crate) pieces: usize,
+    pub(crate) chunked: usize,
+    pub(crate) most_held: usize,
+    held: usize,
     reader: FrameReader,
     chunks: HashMap<u64, Vec<u8>>,
     said: VecDeque<Said>,
@@ -58,7 +70,21 @@ impl Desk {
         end.stream.set_nonblocking(false).unwrap();
         let worker = thread::spawn(move || serve(link, make));
         let (reader, chunks, said) = Default::default();
-        Self { end, reader, chunks, said, batches: 0, worker }
+        Self {
+            end,
+            outbox: 1 << 20,
+            hold_until_waiting: false,
+            asked: 0,
+            pieces: 0,
+            chunked: 0,
+            most_held: 0,
+            held: 0,
+            reader,
+            chunks,
+            said,
+            batches: 0,
+            worker,
+        }
     }
 
     /// A worker that has been started and runs `run`.
@@ -73,7 +99,10 @@ impl Desk {
     }
 
     pub(crate) fn start(&self) {
-        let limits = Limits::default();
+        self.start_with(Limits::default());
+    }
+
+    pub(crate) fn start_with(&self, limits: Limits) {
         let start =
             Start { kind: "test", setup: b"setup", worker: "worker-1", number: 1, incarnation: 1, limits };
         self.end.sender.send(&ToWorker::Start(start).encode().unwrap()).unwrap();
@@ -97,15 +126,94 @@ impl Desk {
         self.end.sender.send(&ToWorker::Pill.encode().unwrap()).unwrap();
     }
 
+    /// Sends a task whose payload lies in an arena.
+    pub(crate) fn send_large(&mut self, task: TaskId, payload: &Extent) {
+        self.end.cell.open(self.batches, 1);
+        self.end.send_large(self.batches, task, 1, payload).unwrap();
+        self.batches += 1;
+    }
+
     /// The next thing that the worker says.
     pub(crate) fn hear(&mut self) -> Said {
         loop {
             if let Some(said) = self.said.pop_front() {
                 return said;
             }
-            assert!(matches!(self.reader.fill(&self.end.stream).unwrap(), Filled::Bytes(_)), "closed");
-            while let Some(frame) = self.reader.next_frame().unwrap() {
-                understand(FromWorker::decode(frame).unwrap(), &mut self.chunks, &mut self.said);
+            self.read();
+            self.listen(|desk, frame| desk.answer(frame));
+        }
+    }
+
+    /// Reads until a piece has come, and does nothing about it.
+    pub(crate) fn hear_piece(&mut self) {
+        let mut came = false;
+        while !came {
+            self.read();
+            self.listen(|desk, frame| match frame {
+                FromWorker::WantsOutbox => desk.end.give_outbox(desk.outbox).unwrap(),
+                FromWorker::Piece(_) => came = true,
+                other => panic!("{other:?}"),
+            });
+        }
+    }
+
+    /// Reads until an outbox is asked for, and does nothing about it.
+    pub(crate) fn hear_wish(&mut self) {
+        let mut came = false;
+        while !came {
+            self.read();
+            self.listen(|_, frame| came |= frame == FromWorker::WantsOutbox);
+        }
+    }
+
+    /// Waits for what comes.
+    fn read(&mut self) {
+        if self.held > 0 {
+            // Whether the worker says any more without being told.
+            self.end.stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+            let filled = self.reader.fill(&self.end.stream).unwrap();
+            self.end.stream.set_read_timeout(None).unwrap();
+            match filled {
+                Filled::Bytes(_) => return,
+                Filled::WouldBlock => self.return_pieces(),
+                Filled::Closed => panic!("closed"),
+            }
+        }
+        assert!(matches!(self.reader.fill(&self.end.stream).unwrap(), Filled::Bytes(_)), "closed");
+    }
+
+    fn return_pieces(&mut self) {
+        self.held = 0;
+        self.end.return_pieces().unwrap();
+    }
+
+    fn listen(&mut self, mut to: impl FnMut(&mut Self, FromWorker<'_>)) {
+        let mut reader = std::mem::take(&mut self.reader);
+        while let Some(frame) = reader.next_frame().unwrap() {
+            to(self, FromWorker::decode(frame).unwrap());
+        }
+        self.reader = reader;
+    }
+
+    fn answer(&mut self, frame: FromWorker<'_>) {
+        match frame {
+            FromWorker::WantsOutbox => {
+                self.asked += 1;
+                self.end.give_outbox(self.outbox).unwrap();
+            }
+            FromWorker::Piece(piece) => {
+                self.pieces += 1;
+                self.held += 1;
+                self.most_held = self.most_held.max(self.held);
+                let value = self.chunks.entry(piece.task.0).or_default();
+                self.end.take_piece(&piece, value).unwrap();
+                if !self.hold_until_waiting {
+                    self.return_pieces();
+                }
+            }
+            frame => {
+                self.chunked += usize::from(matches!(frame, FromWorker::Chunk { .. }));
+                understand(frame, &mut self.chunks, &mut self.said);
             }
         }
     }
@@ -127,8 +235,10 @@ impl Desk {
     }
 }
 
+/// What does not need an answer.
 fn understand(frame: FromWorker<'_>, chunks: &mut HashMap<u64, Vec<u8>>, said: &mut VecDeque<Said>) {
     match frame {
+        FromWorker::WantsOutbox | FromWorker::Piece(_) => {}
         FromWorker::Ready => said.push_back(Said::Ready),
         FromWorker::Refused { message } => said.push_back(Said::Refused(message.to_owned())),
         FromWorker::Goodbye { tasks, why, .. } => said.push_back(Said::Goodbye { tasks, why }),

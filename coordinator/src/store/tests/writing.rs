@@ -279,3 +279,17 @@ fn a_tiny_outcome_takes_at_most_sixteen_bytes_on_disk() {
         assert!(bytes <= 16.0, "{bytes} bytes for each outcome in groups of {group}");
     }
 }
+
+#[test]
+fn an_empty_batch_asks_for_a_commit_at_once() {
+    let place = Place::new();
+    let mut store = place.open();
+    let run = store.create_run(&new_run(), noon()).unwrap();
+    let watched = start(&store, run, options(1000));
+    watched.send(good([1, 2]));
+    watched.send(OutcomeBatch::new());
+    // Otherwise the group would wait for an hour.
+    let committed = [(); 2].map(|()| watched.committed.recv().unwrap().len());
+    assert_eq!(committed, [2, 0]);
+    watched.writer.finish(RunEnd::Finished, None).unwrap();
+}

@@ -1,6 +1,7 @@
 //! The median filter, equal to OpenCV's `medianBlur` (the image goes on with its edge pixels).
 
 use super::border::Border;
+use super::median_networks::{Nine, TwentyFive, medians};
 use crate::images::raster::{Buffers, Raster};
 use crate::images::simd;
 
@@ -11,7 +12,11 @@ pub fn median_blur(image: &Raster, size: usize, buffers: &mut Buffers) -> Raster
         1 => blurred.data_mut().copy_from_slice(image.data()),
         3 => simd::widest(
             #[inline(always)]
-            || nine(image, blurred.data_mut()),
+            || medians::<3, Nine>(image, blurred.data_mut()),
+        ),
+        5 => simd::widest(
+            #[inline(always)]
+            || medians::<5, TwentyFive>(image, blurred.data_mut()),
         ),
         _ => {
             for channel in 0..image.channels() {
@@ -20,65 +25,6 @@ pub fn median_blur(image: &Raster, size: usize, buffers: &mut Buffers) -> Raster
         }
     }
     blurred
-}
-
-/// Medians that are found at once.
-const LANES: usize = 32;
-
-/// Medians of nine: 19 exchanges (A. Paeth, *Median finding on a 3 × 3 grid*, 1990), many pixels at once.
-#[inline(always)]
-fn nine(image: &Raster, out: &mut [u8]) {
-    let (width, channels, len) = (image.width(), image.channels(), image.row_len());
-    // Room for a last block that is not full.
-    let mut padded: [Vec<u8>; 3] = std::array::from_fn(|_| vec![0; len + 2 * channels + LANES]);
-    for (y, out) in (0_isize..).zip(out.chunks_exact_mut(len)) {
-        for (row, y) in padded.iter_mut().zip(y - 1..) {
-            row[channels..][..len].copy_from_slice(image.row(Border::Replicate.index(y, image.height())));
-            Border::Replicate.pad(row, width, 1, channels);
-        }
-        for (start, out) in (0..).step_by(LANES).zip(out.chunks_mut(LANES)) {
-            let mut taps = [[0; LANES]; 9];
-            for (index, tap) in taps.iter_mut().enumerate() {
-                tap.copy_from_slice(&padded[index / 3][start + index % 3 * channels..][..LANES]);
-            }
-            out.copy_from_slice(&median_of_nine(taps)[..out.len()]);
-        }
-    }
-}
-
-#[inline(always)]
-fn median_of_nine(
-    [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h, mut i]: [[u8; LANES]; 9],
-) -> [u8; LANES] {
-    // Columns of three in order; then the largest low, the middle middle and the smallest high one.
-    sort(&mut b, &mut c);
-    sort(&mut e, &mut f);
-    sort(&mut h, &mut i);
-    sort(&mut a, &mut b);
-    sort(&mut d, &mut e);
-    sort(&mut g, &mut h);
-    sort(&mut b, &mut c);
-    sort(&mut e, &mut f);
-    sort(&mut h, &mut i);
-    sort(&mut a, &mut d);
-    sort(&mut f, &mut i);
-    sort(&mut e, &mut h);
-    sort(&mut d, &mut g);
-    sort(&mut b, &mut e);
-    sort(&mut c, &mut f);
-    sort(&mut e, &mut h);
-    sort(&mut e, &mut c);
-    sort(&mut g, &mut e);
-    sort(&mut e, &mut c);
-    e
-}
-
-/// The smaller ones to `low`, the larger ones to `high`.
-#[inline(always)]
-fn sort(low: &mut [u8; LANES], high: &mut [u8; LANES]) {
-    for (low, high) in low.iter_mut().zip(high) {
-        (*low, *high) = ((*low).min(*high), (*low).max(*high));
-    }
 }
 
 /// Larger windows: a histogram slides along each row, and the median walks with it (T. Huang, 1979).
@@ -175,9 +121,11 @@ mod tests {
 
     #[test]
     fn medians_follow_their_definition() {
-        for (width, height, channels) in [(1, 1, 1), (1, 6, 3), (7, 1, 1), (37, 9, 1), (20, 11, 3)] {
+        for (width, height, channels) in
+            [(1, 1, 1), (1, 6, 3), (7, 1, 1), (37, 9, 1), (20, 11, 3), (70, 6, 3)]
+        {
             let image = image(width, height, channels);
-            for size in [1, 3, 5, 9] {
+            for size in [1, 3, 5, 7, 9] {
                 let blurred = median_blur(&image, size, &mut Buffers::new());
                 assert_eq!(blurred.data(), by_definition(&image, size), "{width}×{height}×{channels} {size}");
             }

@@ -15,6 +15,7 @@ mod geometry;
 mod gray;
 mod histogram;
 mod median;
+mod median_networks;
 mod resize;
 mod threshold;
 mod window;

@@ -27,6 +27,8 @@ pub(in crate::reduce) struct CsvHeader {
     pub(in crate::reduce) column: usize,
     /// Bytes before the first row.
     pub(in crate::reduce) offset: u64,
+    /// True where there is no row, and that shows within [`MAX_HEADER`] bytes.
+    pub(in crate::reduce) is_empty: bool,
 }
 
 /// Reads a table's first line and finds the column; `header` says whether that line holds names.
@@ -56,7 +58,11 @@ pub(in crate::reduce) fn read_header(
         cells.iter().map(|cell| String::from_utf8_lossy(cell).trim().to_owned()).collect();
     let column = find(&names, header, wanted)?;
     let rows = if header { (line.len() as u64 + 1).min(text.len() as u64) } else { 0 };
-    Ok(CsvHeader { column, offset: mark + rows })
+    let is_whole = (start.len() as u64) < MAX_HEADER;
+    let rest = text.get(rows as usize..).unwrap_or_default();
+    let is_empty =
+        is_whole && rest.split_inclusive(|byte| *byte == b'\n').all(|line| matches!(line, b"\n" | b"\r\n"));
+    Ok(CsvHeader { column, offset: mark + rows, is_empty })
 }
 
 fn find(names: &[String], header: bool, wanted: &Wanted) -> Result<usize, String> {
@@ -113,6 +119,22 @@ mod tests {
     fn a_header_alone_and_an_empty_file_have_no_rows() {
         assert_eq!(read("a", true, Wanted::Only), Ok((0, 1)));
         assert_eq!(read("", true, Wanted::Only), Ok((0, 0)));
+    }
+
+    #[test]
+    fn empty_lines_are_no_rows_and_anything_else_is() {
+        let is_empty = |text: &str, header: bool| {
+            read_header(text.as_bytes(), b',', header, &Wanted::Only).unwrap().is_empty
+        };
+        for text in ["a", "a\n", "a\n\n\r\n\n", "\u{feff}a\r\n", ""] {
+            assert!(is_empty(text, true), "{text:?}");
+        }
+        for text in ["a\n1", "a\n\n1\n", "a\n \n", "a\n\r"] {
+            assert!(!is_empty(text, true), "{text:?}");
+        }
+        assert!(is_empty("\n\r\n", false) && is_empty("", false) && !is_empty("1", false));
+        let long = format!("a\n{}", "\n".repeat(MAX_HEADER as usize));
+        assert!(!is_empty(&long, true), "what was not seen may hold rows");
     }
 
     #[test]

@@ -24,8 +24,8 @@ impl Mapped {
         // read as plain numbers, each once or twice, and no index, length or pointer is made of them
         // unchecked, so that any change leaves some value in place of another; the caller compares length
         // and time of change before and after and throws the result away where they differ. If the file is
-        // cut, touching a page that is gone raises SIGBUS: that ends this worker process, whose running
-        // task is charged, and the coordinator goes on (it maps no files itself).
+        // cut, touching a page that is gone raises SIGBUS, which `watch` turns into zeros (and where it does
+        // not look, ends this worker process; the coordinator maps no files itself).
         unsafe { options.map(file) }.map(Self)
     }
 }

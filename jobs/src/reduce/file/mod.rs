@@ -3,6 +3,7 @@
 mod map;
 pub(super) mod npy;
 mod pinned;
+mod watch;
 
 pub(super) use map::Mapped;
 pub(super) use pinned::{Opened, Pinned};

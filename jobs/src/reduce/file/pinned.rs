@@ -11,6 +11,7 @@ use num_bigint::BigInt;
 use protocol::TaskError;
 
 use super::Mapped;
+use super::watch::watched;
 use crate::BadValue;
 use crate::reduce::bytes::{Reader, put_big, put_bytes, put_u64};
 
@@ -106,7 +107,7 @@ impl Opened {
     }
 
     /// Calls `read` with the `len` bytes from `offset`. The file is compared with the plan right before and
-    /// right after.
+    /// right after; where it is cut meanwhile, `read` sees zeros.
     ///
     /// # Errors
     /// The file has changed, the bytes are not all there, or they can't be mapped; else what `read` says.
@@ -130,13 +131,73 @@ impl Opened {
                 )),
                 _ => TaskError::new(format!("{path}: can't be mapped: {error}")),
             })?;
-        let value = read(&mapped)?;
+        let (value, lost) = watched(&mapped, read)
+            .map_err(|error| TaskError::new(format!("{path}: can't be watched while it is read: {error}")))?;
+        // Before what was read is looked at: whatever is wrong with that, a change explains it.
         self.pinned.check(&self.file)?;
-        Ok(value)
+        if lost {
+            return Err(TaskError::new(format!(
+                "{path}: some of its {len} bytes from {offset} could not be read: it was cut and filled up again \
+                 meanwhile, or its disk fails"
+            )));
+        }
+        value
     }
 
     /// Bytes in the file.
     pub(in crate::reduce) fn length(&self) -> u64 {
         self.pinned.length
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a reader is told that meets `meddle` in the middle of a file of 64 KiB.
+    fn told(meddle: impl FnOnce(&Path)) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.bin");
+        std::fs::write(&path, [7; 1 << 16]).unwrap();
+        let (pinned, _) = Pinned::new(&path).unwrap();
+        let mut slot = None;
+        let opened = Opened::get(&mut slot, &pinned).unwrap();
+        let read = |bytes: &[u8]| {
+            meddle(&path);
+            Ok(bytes.iter().filter(|byte| **byte == 7).count())
+        };
+        opened.with(0, 1 << 16, read).unwrap_err().message
+    }
+
+    #[test]
+    fn a_file_that_changes_while_it_is_read_fails_the_reader_in_a_sentence() {
+        let file = |path: &Path| File::options().write(true).open(path).unwrap();
+        let cut = told(|path| file(path).set_len(5000).unwrap());
+        assert!(cut.contains("x.bin: has shrunk from 65536 to 5000 bytes since"), "{cut}");
+        let emptied = told(|path| file(path).set_len(0).unwrap());
+        assert!(emptied.contains("has shrunk from 65536 to 0 bytes"), "{emptied}");
+        let grown = told(|path| file(path).set_len(70_000).unwrap());
+        assert!(grown.contains("has grown from 65536 to 70000 bytes"), "{grown}");
+        let written = told(|path| {
+            // A clock tick later, whatever the file system's ticks are.
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::fs::write(path, [8; 1 << 16]).unwrap();
+        });
+        assert!(written.contains("has been written to"), "{written}");
+    }
+
+    #[test]
+    fn a_file_that_was_replaced_is_not_taken_for_the_one_that_was_planned_with() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.bin");
+        std::fs::write(&path, [7; 100]).unwrap();
+        let (pinned, _) = Pinned::new(&path).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        std::fs::write(folder.path().join("new"), [8; 100]).unwrap();
+        std::fs::rename(folder.path().join("new"), &path).unwrap();
+        let mut slot = None;
+        let opened = Opened::get(&mut slot, &pinned).unwrap();
+        let error = opened.with(0, 100, |_| Ok(())).unwrap_err().message;
+        assert!(error.contains("has been written to since the job was planned"), "{error}");
     }
 }

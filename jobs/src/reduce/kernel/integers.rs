@@ -10,6 +10,8 @@ use crate::reduce::simd::{Kernel, dispatch, prefetch};
 
 /// Independent accumulators, so that additions don't wait for each other.
 const LANES: usize = 32;
+/// Of two accumulators each: more of them would not fit the processor's registers.
+const SUM_LANES: usize = 16;
 
 /// An integer type; every value fits `i128`.
 pub(super) trait Integer:
@@ -72,20 +74,24 @@ macro_rules! wide_integers {
         impl Integer for $type {
             #[inline(always)]
             fn sum(raws: &[Self::Raw]) -> i128 {
-                // Flipping the sign bit adds 2⁶³ to a signed number, which is taken off again in the end:
-                // unsigned halves can be summed apart without wrapping.
+                // Flipping the sign bit adds 2⁶³ to a signed number, which is taken off again in the end, so
+                // that all are unsigned: Σ v is known modulo 2⁶⁴, and Σ (v >> 32) does not wrap.
                 let flip = |raw: Self::Raw| Self::load(raw) as u64 ^ $flip;
-                let (mut low, mut high) = ([0_u64; LANES], [0_u64; LANES]);
-                let (groups, rest) = raws.as_chunks::<LANES>();
+                let (mut sums, mut high) = ([0_u64; SUM_LANES], [0_u64; SUM_LANES]);
+                let (groups, rest) = raws.as_chunks::<SUM_LANES>();
                 for group in groups {
                     prefetch(group);
-                    for ((low, high), raw) in low.iter_mut().zip(&mut high).zip(group) {
+                    for ((sum, high), raw) in sums.iter_mut().zip(&mut high).zip(group) {
                         let value = flip(*raw);
-                        *low += value & 0xffff_ffff;
+                        *sum = sum.wrapping_add(value);
                         *high += value >> 32;
                     }
                 }
-                let lanes = low.iter().zip(&high).map(|(low, high)| i128::from(*low) + (i128::from(*high) << 32));
+                let lanes = sums.iter().zip(&high).map(|(sum, high)| {
+                    // What the lower halves add up to: below 2⁶², and so known modulo 2⁶⁴.
+                    let low = sum.wrapping_sub(high << 32);
+                    i128::from(low) + (i128::from(*high) << 32)
+                });
                 let sum: i128 = lanes.chain(rest.iter().map(|raw| i128::from(flip(*raw)))).sum();
                 sum - raws.len() as i128 * i128::from($flip as u64)
             }

@@ -201,7 +201,7 @@ fn tables(files: &[(PathBuf, Item)], options: Options) -> Result<Input, SpecErro
         let read = Pinned::new(path).and_then(|(file, opened)| {
             let found = read_header(opened, delimiter, header, &wanted)
                 .map_err(|message| format!("{}: {message}", path.display()))?;
-            Ok(Rows { file, first: found.offset, column: found.column })
+            Ok(Rows { file, first: found.offset, column: found.column, is_empty: found.is_empty })
         });
         match read {
             Ok(rows) => tables.push(rows),

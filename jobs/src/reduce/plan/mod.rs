@@ -156,7 +156,7 @@ fn check(params: &Params, input: &Input) -> Result<(), SpecError> {
             ..op_item.error(format!("can't combine {what}: they have no bits to combine"))
         });
     }
-    // How many numbers a table has, only its rows tell.
+    // Not known of a table with rows.
     let Some(count) = input.count() else { return Ok(()) };
     if op.needs_items() && count == 0 || op.is_spread() && count <= *ddof {
         return Err(op_item.error(no_answer(*op, *ddof, count)));

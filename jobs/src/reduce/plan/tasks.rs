@@ -46,6 +46,8 @@ pub(super) struct Rows {
     pub(super) first: u64,
     /// Counted from 0.
     pub(super) column: usize,
+    /// True where it is known to have no row.
+    pub(super) is_empty: bool,
 }
 
 impl Input {
@@ -67,7 +69,8 @@ impl Input {
             Self::Arrays { files, .. } => {
                 Some(files.iter().fold(0, |sum, file| file.count.saturating_add(sum)))
             }
-            Self::Tables { .. } => None,
+            // How many rows a table has, only reading all of it tells; but for one that has none.
+            Self::Tables { files, .. } => files.iter().all(|rows| rows.is_empty).then_some(0),
         }
     }
 
@@ -210,7 +213,7 @@ impl Cutter {
 
     fn next_rows(&mut self, files: &[Rows]) -> Option<Payload> {
         loop {
-            let Rows { file, first, column } = files.get(self.file)?;
+            let Rows { file, first, column, .. } = files.get(self.file)?;
             let from = self.position.max(*first);
             let to = from.saturating_add(self.chunk).min(file.length);
             self.position = to;

@@ -123,13 +123,38 @@ fn random_integers_are_reduced_as_big_integers_are() {
 fn booleans_in_files_are_booleans() {
     let folder = tempfile::tempdir().unwrap();
     npy(&folder.path().join("x.npy"), "|b1", 4, &[1, 0, 1, 1]);
-    let of = |op: &str| value(folder.path(), &format!("input.file = 'x.npy'\nparams.op = '{op}'"));
-    assert_eq!(of("and"), false);
-    assert_eq!(of("or"), true);
-    assert_eq!(of("xor"), true);
-    assert_eq!(of("sum"), 3);
-    assert_eq!(of("mean"), 0.75);
-    assert_eq!(of("min"), false);
+    std::fs::write(folder.path().join("x.bin"), [1, 0, 1, 1]).unwrap();
+    for input in ["file = 'x.npy'", "file = 'x.bin', dtype = 'bool'"] {
+        let of = |op: &str| value(folder.path(), &format!("input = {{ {input} }}\nparams.op = '{op}'"));
+        assert_eq!(of("and"), false);
+        assert_eq!(of("or"), true);
+        assert_eq!(of("xor"), true);
+        assert_eq!(of("sum"), 3);
+        assert_eq!(of("mean"), 0.75);
+        assert_eq!(of("min"), false);
+        assert_eq!(of("max"), true);
+    }
+}
+
+#[test]
+fn every_integer_type_has_bits_and_no_float_type_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let values: Vec<u8> = (0..100_u32).map(|index| (index * 7 % 97 + 16) as u8).collect();
+    let folded = [
+        ("and", values.iter().fold(255, |a, b| a & b)),
+        ("or", values.iter().fold(0, |a, b| a | b)),
+        ("xor", values.iter().fold(0, |a, b| a ^ b)),
+    ];
+    for (dtype, descr, bytes) in small_arrays(&values) {
+        npy(&folder.path().join("x.npy"), descr, values.len(), &bytes);
+        for (op, expected) in folded {
+            let result = run(folder.path(), &format!("input.file = 'x.npy'\nparams.op = '{op}'"));
+            match dtype.starts_with('f') {
+                true => assert!(result.unwrap_err().contains("no bits to combine"), "{op} of {dtype}"),
+                false => assert_eq!(result.unwrap()["value"], expected, "{op} of {dtype}"),
+            }
+        }
+    }
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn a_table_without_rows_has_a_sum_and_no_least() {
     }
     let folder = table("n\n\n");
     let error = run(folder.path(), "input.file = 't.csv'\nparams.op = 'min'").unwrap_err();
-    assert!(error.contains("there is no min of no items"), "{error}");
+    assert!(error.starts_with("job.toml:3:13: `params.op`: there is no min of no items"), "{error}");
 }
 
 #[test]

@@ -152,6 +152,7 @@ fn pool(
     let options = PoolOptions {
         workers: NonZeroU32::new(workers).ok_or("no workers")?,
         batch: batch_size()?,
+        retries: std::env::var("BENCH_RETRIES").ok().and_then(|text| text.parse().ok()).unwrap_or(2),
         payloads_in_outcomes: false,
         limits: Limits { memory: memory_limit(), ..Limits::default() },
         ..PoolOptions::default()

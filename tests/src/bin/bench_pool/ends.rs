@@ -39,7 +39,7 @@ pub(crate) struct Large {
 impl Large {
     fn fill(&self, extent: &mut Extent) {
         match &self.copy_from {
-            Some(from) => extent.copy_from_slice(from),
+            Some(from) => extent.fill_from(from),
             // One byte a page, as `Look` looks at them.
             None => extent.iter_mut().step_by(4096).for_each(|byte| *byte = 1),
         }

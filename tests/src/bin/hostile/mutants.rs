@@ -1,7 +1,7 @@
 //! Frames that were valid before chance had its way with them.
 
 use ::tests::Random;
-use protocol::{FromWorker, MAX_FRAME, OutcomeResult, TaskId, Why};
+use protocol::{FromWorker, MAX_FRAME, OutcomeResult, Piece, TaskId, Why};
 
 use crate::frames::{encoded, framed, outcome, status};
 
@@ -99,7 +99,7 @@ fn judge(bytes: &[u8]) -> Judgement {
 fn nature_of(frame: &[u8]) -> Nature {
     let outcomes = match FromWorker::decode(frame) {
         Ok(FromWorker::Outcomes(outcomes)) => outcomes,
-        Ok(FromWorker::Chunk { .. }) => return Nature::Pieces,
+        Ok(FromWorker::Chunk { .. } | FromWorker::Piece(_)) => return Nature::Pieces,
         Ok(_) => return Nature::WellFormed,
         Err(_) => return Nature::Malformed,
     };
@@ -112,7 +112,7 @@ fn nature_of(frame: &[u8]) -> Nature {
 
 fn valid(random: &mut Random) -> Vec<u8> {
     let text = "a sentence of some length, to be broken";
-    match random.below(7) {
+    match random.below(8) {
         0 => encoded(&FromWorker::Ready),
         1 => encoded(&FromWorker::Refused { message: text }),
         2 => encoded(&FromWorker::Goodbye { tasks: 300, busy_nanos: 1 << 40, why: Why::Recycle }),
@@ -122,6 +122,12 @@ fn valid(random: &mut Random) -> Vec<u8> {
         }
         4 => outcome(NOBODY, NEVER, status::ERROR, text.len() as u64, text.as_bytes()),
         5 => outcome(NOBODY, NEVER, status::CHUNKED, 1 << 20, b""),
+        6 => {
+            let (offset, length, more) =
+                (random.number() >> random.below(64), 1 << random.below(24), 1 << 20);
+            let piece = Piece { task: TaskId(NOBODY), attempt: NEVER, offset, length, more };
+            encoded(&FromWorker::Piece(piece))
+        }
         _ => {
             let blob = vec![2; random.below(2000)];
             outcome(NOBODY, NEVER, status::OK, blob.len() as u64, &blob)

@@ -7,7 +7,10 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::Duration;
 
-use protocol::{FromWorker, Hello, MAX_FRAME, MAX_VALUE, PROTOCOL_VERSION, Task, TaskId, monotonic_nanos};
+use protocol::{
+    FromWorker, Hello, MAX_FRAME, MAX_PIECES, MAX_VALUE, PROTOCOL_VERSION, Piece, Task, TaskId,
+    monotonic_nanos,
+};
 use rustix::net::{
     RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
@@ -73,6 +76,14 @@ sins! {
     Chunks = "chunks", "More pieces of a value than allowed.";
     TwoValues = "two-values", "Pieces of two values at once.";
     NoChunks = "no-chunks", "A value in pieces that were never sent.";
+    AskTwice = "ask-twice", "A second wish for an outbox.";
+    PieceWithout = "piece-without", "A piece in an outbox that it does not have.";
+    PieceOutside = "piece-outside", "A piece beyond the end of the outbox.";
+    PieceEmpty = "piece-empty", "A piece without a byte.";
+    PiecesOver = "pieces-over", "A piece over another one.";
+    PiecesMany = "pieces-many", "More pieces at a time than allowed.";
+    PieceClaim = "piece-claim", "A piece of a value that would be too long.";
+    Deaf = "deaf", "Pieces without end, and no ear for what is said about them.";
     UnknownTask = "unknown-task", "An outcome of a task that there is not.";
     OthersTasks = "others-tasks", "Outcomes of tasks that others have, or nobody.";
     OtherAttempt = "other-attempt", "An outcome of another attempt.";
@@ -203,6 +214,24 @@ impl Act<'_> {
                 send(&chunk(TaskId(NOBODY), attempt, b"two"))
             }
             Sin::NoChunks => send(&outcome(id, attempt, status::CHUNKED, 5, b"")),
+            Sin::AskTwice => self.offer(link, &[], 2),
+            Sin::PieceWithout => self.offer(link, &[(0, 1, 0)], 0),
+            Sin::PieceOutside => self.offer(link, &[((8 << 20) - 1, 2, 0)], 1),
+            Sin::PieceEmpty => self.offer(link, &[(0, 0, 0)], 1),
+            Sin::PiecesOver => self.offer(link, &[(0, 1 << 20, 0), ((1 << 20) - 1, 4096, 0)], 1),
+            Sin::PiecesMany => {
+                let many: Vec<_> = (0..=MAX_PIECES as u64).map(|at| (at, 1, 0)).collect();
+                self.offer(link, &many, 1)
+            }
+            Sin::PieceClaim => self.offer(link, &[(0, 1, MAX_VALUE)], 1),
+            Sin::Deaf => {
+                self.offer(link, &[], 1)?;
+                // One at a time, so that each is answered; the last ones find nobody any more.
+                while self.offer(link, &[(0, 1, 0)], 0).is_ok() {
+                    std::thread::sleep(HEARTBEAT);
+                }
+                Ok(())
+            }
             Sin::UnknownTask => send(&outcome(NOBODY, 1, status::OK, 3, b"lie")),
             Sin::OthersTasks => (100..200)
                 .flat_map(|step| [id + step, id.saturating_sub(step)])
@@ -238,6 +267,17 @@ impl Act<'_> {
         let patience = if mutant.nature == Nature::Malformed { WAIT } else { GLANCE };
         beat(&mut note, begin, patience)?;
         writeln!(note, "{LIVES_ON}")
+    }
+
+    /// Wants so many outboxes and offers pieces (offset, length, what follows), all in one breath.
+    fn offer(&self, link: BorrowedFd<'_>, pieces: &[(u64, u64, u64)], wishes: usize) -> io::Result<()> {
+        let mut bytes = framed(&encoded(&FromWorker::WantsOutbox)).repeat(wishes);
+        let (task, attempt) = (self.task.id, self.task.attempt);
+        for &(offset, length, more) in pieces {
+            let piece = Piece { task, attempt, offset, length, more };
+            bytes.extend(framed(&encoded(&FromWorker::Piece(piece))));
+        }
+        write(link, &bytes)
     }
 
     /// Notes how long it lives after its sin, until it is killed.
