@@ -388,7 +388,7 @@ impl Queue {
                     out.push(Command::Pill { worker });
                 }
                 Phase::Starting { until } => {
-                    state.phase = Phase::Starting { until: until.min(greeting_by.after(Duration::from_secs(9))) };
+                    state.phase = Phase::Starting { until: until.min(greeting_by) };
                 }
                 // A worker that still has to greet is not waited for where nobody has work for it.
                 Phase::Absent { .. } => state.phase = Phase::Gone,
