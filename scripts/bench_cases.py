@@ -87,7 +87,7 @@ class Cases:
             self.python("Pool.imap", "pool", "mib-copied"), self.python("JoinableQueue", "queue", "mib-copied"),
             self.rust("procspawn", "procspawn", "mib-copied")])
         yield Comparison("tasks of 16 MiB, echoed back", THROUGHPUT, [
-            self.ours("16mib-echo", scale=0.5), self.python("Pool.imap", "pool", "16mib-echo"),
+            self.ours("16mib-echo"), self.python("Pool.imap", "pool", "16mib-echo"),
             self.rust("procspawn", "procspawn", "16mib-echo")])
         yield Comparison("start 2 workers, 2 tasks, stop: the calls", [Metric("seconds", "s", False)], [
             self.ours("start"), self.rust("procspawn", "procspawn", "start"), self.python("Pool", "pool", "start")],
