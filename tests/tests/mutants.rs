@@ -96,7 +96,7 @@ fn write_protocol(place: &Path) {
     let limit = format!("pub const MAX_TASKS: usize = {};\n", protocol::MAX_TASKS);
     fs::write(place.join("src/lib.rs"), format!("{lib}{limit}")).unwrap();
     let manifest = "[package]\nname = \"protocol\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
-                    [dependencies]\nbincode.workspace = true\n";
+                    [dependencies]\nbincode.workspace = true\nserde.workspace = true\n";
     fs::write(place.join("Cargo.toml"), manifest).unwrap();
 }
 
