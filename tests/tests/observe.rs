@@ -327,6 +327,7 @@ fn a_live_socket_and_other_files_are_refused_and_that_of_a_killed_run_is_replace
     // It leaves what the killed run has left to the next run.
     let said = place.start(&["watch", "run.sock"]).finish().expect_code(2).stderr;
     assert!(said.contains("run.sock: no run can be observed there: Connection refused"), "{said}");
+    assert!(said.contains("begin one with `coordinator run JOB --observe run.sock`"), "{said}");
     place.run(&again).expect_code(0);
     assert!(!place.path().join("run.sock").exists());
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -52,7 +52,8 @@ pub(super) struct WatchArgs {
 /// # Errors
 /// There is no run to be observed, it goes without a word, or nothing can be printed.
 pub(super) fn watch(args: &WatchArgs, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    let observer = Observer::connect_within(&args.path, args.wait).map_err(told)?;
+    let observer =
+        Observer::connect_within(&args.path, args.wait).map_err(|error| told(error, &args.path))?;
     let mut lines = Lines { json: args.json, shown_at: None };
     let first = lines.run(observer.run())?;
     write_out(out, &first)?;
@@ -68,8 +69,14 @@ pub(super) fn watch(args: &WatchArgs, out: &mut dyn Write) -> anyhow::Result<Exi
 }
 
 /// A wrong path is the user's to mend.
-fn told(error: ObserveError) -> anyhow::Error {
-    if error.is_absent() { UsageError(error.to_string()).into() } else { error.into() }
+fn told(error: ObserveError, path: &Path) -> anyhow::Error {
+    if !error.is_absent() {
+        return error.into();
+    }
+    let path = path.display();
+    let advice =
+        format!("begin one with `coordinator run JOB --observe {path}`, or wait for it with `--wait 1m`");
+    UsageError(format!("{error}\n  {advice}")).into()
 }
 
 struct Lines {

@@ -127,8 +127,7 @@ impl Report {
 
     /// The tasks, in order.
     pub fn tasks(&self) -> impl ExactSizeIterator<Item = TaskId> + use<> {
-        let first = self.first.0;
-        (0..self.count).map(move |index| TaskId(first.wrapping_add(index.into())))
+        in_a_row(self.first, self.count)
     }
 }
 
@@ -258,6 +257,11 @@ pub enum Command {
     Joined,
 }
 
+/// So many consecutive ids. They may be a liar's, so they wrap around instead of ending in a panic.
+fn in_a_row(first: TaskId, count: u32) -> impl ExactSizeIterator<Item = TaskId> {
+    (0..count).map(move |index| TaskId(first.0.wrapping_add(index.into())))
+}
+
 /// Tasks with consecutive ids in a worker's hands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Leases {
@@ -277,8 +281,7 @@ impl Leases {
 
     /// The tasks, in order.
     pub fn tasks(&self) -> impl ExactSizeIterator<Item = TaskId> + use<> {
-        let first = self.first.0;
-        (0..self.count).map(move |index| TaskId(first.wrapping_add(index.into())))
+        in_a_row(self.first, self.count)
     }
 
     /// Which of them a task is, from 0.

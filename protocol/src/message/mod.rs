@@ -7,6 +7,7 @@ mod batch;
 #[cfg(test)]
 mod golden;
 mod hello;
+mod outcome_encoder;
 mod outcomes;
 mod runs;
 mod to_coordinator;
@@ -15,7 +16,7 @@ mod to_worker;
 pub use batch::{Batch, BatchEncoder, BatchTasks, TaskHead};
 pub(crate) use hello::check_version;
 pub use hello::{Hello, VersionMismatch};
-pub(crate) use outcomes::{OutcomeEncoder, Status};
+pub(crate) use outcome_encoder::{OutcomeEncoder, Status};
 pub use outcomes::{
     OutcomeResult, OutcomeRun, OutcomeRuns, Outcomes, OutcomesIter, RunResult, Values, WireOutcome,
 };

@@ -49,6 +49,7 @@ fn a_lock_that_follows_its_dead_owner_late_keeps_nobody_out() {
     let sql = "UPDATE runs SET owner_start = owner_start + 1";
     rusqlite::Connection::open(place.path()).unwrap().execute(sql, []).unwrap();
     let copy = std::thread::spawn(move || {
+        // How late it follows; where nobody waits for it yet, nothing is shown, and nothing fails.
         std::thread::sleep(std::time::Duration::from_millis(50));
         drop(run);
     });
