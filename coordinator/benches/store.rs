@@ -104,7 +104,7 @@ fn write(store: &mut Store, outcomes: u64) -> RunInfo {
         }),
         committed: Box::new(drop),
     };
-    let writer = Writer::start(store, run, WriterOptions::default(), hooks).unwrap();
+    let writer = Writer::start(store.again().unwrap(), run, WriterOptions::default(), hooks).unwrap();
     for index in 0..outcomes / BATCH {
         let mut batch = batch(index);
         while let Err(refused) = writer.try_send(batch) {

@@ -70,8 +70,9 @@ impl ReportSettings {
     ) -> Result<Exit, OutputError> {
         if self.text {
             let text = SummaryText { summary, failures, result, colour: self.colour };
-            // Nobody listens on a closed standard error, and that is no reason to fail.
-            let _ = write!(std::io::stderr(), "{text}");
+            // In one piece: the standard error has no buffer. Nobody listens on a closed one, and that is no
+            // reason to fail.
+            let _ = std::io::stderr().write_all(text.to_string().as_bytes());
         }
         if let Some(path) = &self.json {
             write_summary_json(summary, path)?;

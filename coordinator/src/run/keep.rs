@@ -71,10 +71,11 @@ impl Keep {
             done: done.len(),
             trouble: RestoreTrouble::default(),
         };
-        kept.recorder = Some(Recorder::start(&store, claimed, outputs)?);
         if !done.is_empty() {
+            let store = store.again()?;
             kept.earlier = Some(Box::new(Restore::spawn(store, info, done, kept.trouble.clone())?));
         }
+        kept.recorder = Some(Recorder::start(store, claimed, outputs)?);
         Ok(kept)
     }
 }

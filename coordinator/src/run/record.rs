@@ -38,9 +38,9 @@ impl Recorder {
     /// Starts the store's writer.
     ///
     /// # Errors
-    /// The store can't be opened again, or no thread can be started.
+    /// No thread can be started.
     pub(super) fn start(
-        store: &Store,
+        store: Store,
         run: ClaimedRun,
         outputs: Option<Box<dyn Outputs>>,
     ) -> Result<Self, StoreError> {

@@ -169,11 +169,26 @@ impl Store {
         condition: &str,
         params: impl Params,
     ) -> Result<Vec<RunInfo>, StoreError> {
+        self.rows(condition, params)?.into_iter().map(|row| self.judge(row)).collect()
+    }
+
+    /// A run that this process has just claimed, so that nobody needs to look who is at work on it.
+    pub(super) fn claimed(&self, key: i64, id: &RunId) -> Result<RunInfo, StoreError> {
+        let found = self.rows("key = ?1 AND state != 'deleting'", [key])?.pop();
+        let (run, owner) = found.ok_or_else(|| StoreError::NoSuchRun { name: id.to_string() })?;
+        Ok(RunInfo { pid: owner.map(|owner| owner.pid), ..run })
+    }
+
+    /// As the runs' rows have them.
+    fn rows(
+        &self,
+        condition: &str,
+        params: impl Params,
+    ) -> Result<Vec<(RunInfo, Option<Process>)>, StoreError> {
         let sql = format!("SELECT {RUN_COLUMNS} FROM runs WHERE {condition}");
         let mut statement = self.connection.prepare(&sql).at(&self.path)?;
         let rows = statement.query_map(params, read_run);
-        let rows: Vec<_> = rows.and_then(Iterator::collect).at(&self.path)?;
-        rows.into_iter().map(|row| self.judge(row)).collect()
+        rows.and_then(Iterator::collect).at(&self.path)
     }
 
     /// A run that is running according to its row may have lost its coordinator: the lock knows.

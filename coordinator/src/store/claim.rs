@@ -10,7 +10,8 @@ use super::error::At;
 use super::lock::{Process, RunLock};
 use super::run::to_millis;
 use super::{
-    ClaimedRun, Fingerprint, InputFile, NewRun, Purpose, RunId, RunInfo, RunState, Store, StoreError, TaskSet,
+    ClaimedRun, Fingerprint, InputFile, NewRun, Purpose, RunId, RunInfo, RunState, Store, StoreError,
+    TaskSet, open,
 };
 
 /// Ids of one millisecond differ in ten bits; this many draws that all meet another run mean a broken
@@ -29,9 +30,9 @@ impl Store {
         let token = random(&path)?;
         // A run without an outcome is not worth waiting for the disk: it is there with its first one at the latest,
         // since nothing in the log is on the disk before what stands in front of it.
-        self.connection.pragma_update(None, "synchronous", "NORMAL").at(&path)?;
+        open::without_waiting(&self.connection, &path)?;
         let claimed = self.insert_and_claim(path.clone(), token, run, now);
-        self.connection.pragma_update(None, "synchronous", "FULL").at(&path)?;
+        open::waiting(&self.connection).at(&path)?;
         claimed
     }
 
@@ -57,7 +58,7 @@ impl Store {
         let _replaced =
             run.parent.as_ref().map(|parent| replace(&transaction, &path, parent, &id, now)).transpose()?;
         transaction.commit().at(&path)?;
-        let info = self.by_key(key, &id)?;
+        let info = self.claimed(key, &id)?;
         Ok(ClaimedRun { info, done: TaskSet::new(), retry: false, token, lock })
     }
 
@@ -97,7 +98,7 @@ impl Store {
                 done.remove(task);
             })?;
         }
-        let info = self.by_key(run.key, &run.id)?;
+        let info = self.claimed(run.key, &run.id)?;
         Ok(ClaimedRun { info, done, retry, token, lock })
     }
 

@@ -8,7 +8,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -16,6 +16,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
 use super::StoreError;
+use super::open::beside;
 
 /// How long a lock is given to follow its owner into death: a child that the owner was making has a copy of the
 /// descriptor from fork to exec, which on a busy machine may take a while.
@@ -32,7 +33,7 @@ pub(super) struct RunLock {
 impl RunLock {
     /// Takes the run with this key; `None` where someone has it.
     pub(super) fn take(store: &Path, key: i64) -> Result<Option<Self>, StoreError> {
-        let path = beside(store);
+        let path = beside(store, "-locks");
         // Never truncated, never removed: others may have it open. Close-on-exec, so that no worker keeps a
         // dead coordinator's lock.
         let file =
@@ -47,7 +48,7 @@ impl RunLock {
 
     /// True where someone has the run with this key.
     pub(super) fn is_taken(store: &Path, key: i64) -> Result<bool, StoreError> {
-        let path = beside(store);
+        let path = beside(store, "-locks");
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -72,12 +73,6 @@ impl RunLock {
         }
         Ok(false)
     }
-}
-
-fn beside(store: &Path) -> PathBuf {
-    let mut name = store.as_os_str().to_owned();
-    name.push("-locks");
-    name.into()
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the constants are small; their C types differ")]

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fs::{DirBuilder, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -68,11 +68,26 @@ impl Store {
         Self::open_at(path)
     }
 
+    /// Opens the same store once more, for another thread.
+    ///
+    /// # Errors
+    /// It can't be opened any more.
+    pub fn again(&self) -> Result<Self, StoreError> {
+        Ok(Self { path: self.path.clone(), connection: connect(&self.path)? })
+    }
+
     fn open_at(path: PathBuf) -> Result<Self, StoreError> {
         writable(&path)?;
         let connection = connect(&path).map_err(|error| explain(&path, error))?;
         Ok(Self { path, connection })
     }
+}
+
+/// The file beside the store whose name goes on so.
+pub(super) fn beside(store: &Path, suffix: &str) -> PathBuf {
+    let mut name = store.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 // Absolute, so that a later change of directory does not matter, and so that SQLite takes no name
@@ -145,7 +160,8 @@ fn connect_now(path: &Path) -> Result<Connection, StoreError> {
         u128::try_from(looked).is_ok_and(|looked| looked < looks)
     };
     connection.busy_handler(Some(wait)).at(path)?;
-    match schema::identify(&connection).at(path)? {
+    let found = schema::identify(&connection).at(path)?;
+    match found {
         Identity::Foreign(application_id) => {
             return Err(StoreError::Foreign { path: path.to_owned(), application_id });
         }
@@ -155,18 +171,40 @@ fn connect_now(path: &Path) -> Result<Connection, StoreError> {
     }
     connection.pragma_update(None, "journal_mode", "WAL").at(path)?;
     let settings = format!(
-        "PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; \
-         PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}; PRAGMA journal_size_limit = {}",
+        "PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA journal_size_limit = {}",
         CHECKPOINT_PAGES * 4096
     );
     connection.execute_batch(&settings).at(path)?;
+    waiting(&connection).at(path)?;
     let current = i32::try_from(MIGRATIONS.len()).is_ok_and(|known| {
         schema::identify(&connection).is_ok_and(|identity| identity == Identity::Ours(known))
     });
-    if !current {
-        schema::migrate(&mut connection, path, MIGRATIONS)?;
+    if current {
+        return Ok(connection);
     }
-    Ok(connection)
+    if found == Identity::Empty {
+        // Tables without a run are not worth waiting for the disk: they can be made again.
+        without_waiting(&connection, path)?;
+    }
+    let migrated = schema::migrate(&mut connection, path, MIGRATIONS);
+    waiting(&connection).at(path)?;
+    migrated.map(|()| connection)
+}
+
+/// From now on, commits wait until they have reached the disk.
+pub(super) fn waiting(connection: &Connection) -> rusqlite::Result<()> {
+    connection
+        .execute_batch(&format!("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}"))
+}
+
+/// From now on, commits don't wait for the disk: each is there with the next one that does.
+pub(super) fn without_waiting(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    // A log that begins again over an old one must have its new header on the disk first, or a power cut could
+    // mix the two; `NORMAL` waits then, and at no other time. In an empty file, there is nothing to be mixed with.
+    let begun = fs::metadata(beside(path, "-wal")).map_or(true, |log| log.len() > 0);
+    let level = if begun { "NORMAL" } else { "OFF" };
+    // The log must be on the disk before it is written back into the file; `OFF` would not see to that.
+    connection.execute_batch(&format!("PRAGMA wal_autocheckpoint = 0; PRAGMA synchronous = {level}")).at(path)
 }
 
 /// Where the file is damaged, says what `PRAGMA quick_check` says: it knows more than the first error did.
@@ -189,6 +227,30 @@ mod tests {
 
     fn from(state: Option<&str>, home: Option<&str>) -> Option<PathBuf> {
         default_path_from(state.map(OsString::from), home.map(OsString::from))
+    }
+
+    #[test]
+    fn only_a_log_with_nothing_in_it_may_be_begun_without_waiting_for_the_disk() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("runs.db");
+        let link = directory.path().join("link.db");
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let connection = Connection::open(&path).unwrap();
+        connection.pragma_update(None, "journal_mode", "WAL").unwrap();
+        let log = beside(&path, "-wal");
+        let level = |path| {
+            without_waiting(&connection, path).unwrap();
+            connection.query_row("PRAGMA synchronous", [], |row| row.get::<_, u8>(0)).unwrap()
+        };
+        assert_eq!(connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)), Ok(0));
+        assert_eq!(fs::metadata(&log).unwrap().len(), 0);
+        const OFF: u8 = 0;
+        const NORMAL: u8 = 1;
+        assert_eq!(level(&path), OFF);
+        assert_eq!(level(&link), NORMAL, "SQLite's log lies beside the file that a link names");
+        connection.execute_batch("CREATE TABLE t (a)").unwrap();
+        assert!(fs::metadata(&log).unwrap().len() > 0);
+        assert_eq!(level(&path), NORMAL);
     }
 
     #[test]

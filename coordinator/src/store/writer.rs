@@ -14,11 +14,9 @@ use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, after, bounded, select};
 use protocol::TaskId;
-use rusqlite::Connection;
 
 use super::commit::{Committer, Group, RunEnd};
 use super::lock::RunLock;
-use super::open::connect;
 use super::{ClaimedRun, Event, Seen, Store, StoreError};
 use crate::outcome::OutcomeBatch;
 use crate::summary::Summary;
@@ -96,29 +94,20 @@ struct Shared {
 }
 
 impl Writer {
-    /// Starts writing the outcomes of `run` to `store`, over a connection of its own.
+    /// Starts writing the outcomes of `run` to `store`. Who needs the store besides opens it
+    /// [again](Store::again).
     ///
     /// # Errors
-    /// The store can't be opened again, or no thread can be started.
+    /// No thread can be started.
     pub fn start(
-        store: &Store,
+        store: Store,
         run: ClaimedRun,
         options: WriterOptions,
         hooks: Hooks,
     ) -> Result<Self, StoreError> {
-        let connection = connect(&store.path)?;
-        Self::start_on(connection, store, run, options, hooks)
-    }
-
-    pub(super) fn start_on(
-        connection: Connection,
-        store: &Store,
-        run: ClaimedRun,
-        options: WriterOptions,
-        hooks: Hooks,
-    ) -> Result<Self, StoreError> {
+        let Store { path, connection } = store;
         let shared = Arc::new(Shared { planned: AtomicU64::new(run.info.planned), ..Shared::default() });
-        let (committer, lock) = Committer::new(store.path.clone(), connection, run, options.clock);
+        let (committer, lock) = Committer::new(path.clone(), connection, run, options.clock);
         let (messages, inbox) = bounded(options.queue);
         let wake = Arc::clone(&hooks.wake);
         let work = Work { inbox, committer, shared: Arc::clone(&shared), options, hooks };
@@ -128,10 +117,8 @@ impl Writer {
             wake();
             result
         });
-        let thread = thread.map_err(|error| StoreError::Io {
-            path: store.path.clone(),
-            detail: format!("no thread: {error}"),
-        })?;
+        let thread =
+            thread.map_err(|error| StoreError::Io { path, detail: format!("no thread: {error}") })?;
         Ok(Self { messages: Some(messages), thread: Some(thread), shared, _lock: lock })
     }
 

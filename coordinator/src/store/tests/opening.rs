@@ -5,7 +5,7 @@ use rusqlite::Connection;
 
 use super::support::*;
 use crate::store::schema::{Identity, MIGRATIONS, identify, migrate};
-use crate::store::{Purpose, RunEnd, Store, StoreError};
+use crate::store::{Fingerprint, InputFile, NewRun, Purpose, RunEnd, Store, StoreError};
 
 #[test]
 fn a_new_store_and_its_directories_are_this_users_only() {
@@ -52,6 +52,67 @@ fn a_commit_waits_for_the_disk() {
     assert_eq!(pragma("synchronous"), 2.into());
     // 2 is INCREMENTAL.
     assert_eq!(pragma("auto_vacuum"), 2.into());
+}
+
+#[test]
+fn a_commit_waits_for_the_disk_again_once_a_run_is_made_or_could_not_be() {
+    let place = Place::new();
+    let mut store = place.open();
+    let run = NewRun { id: Some("twice".parse().unwrap()), ..new_run() };
+    let settings = |store: &Store| {
+        ["synchronous", "wal_autocheckpoint"].map(|name| {
+            let value = store.connection.query_row(&format!("PRAGMA {name}"), [], |row| row.get(0));
+            value.map(|value: i64| value).unwrap()
+        })
+    };
+    let before = settings(&store);
+    let claimed = store.create_run(&run, noon()).unwrap();
+    assert_eq!(settings(&store), before);
+    drop(claimed);
+    assert!(matches!(store.create_run(&run, noon()), Err(StoreError::Exists { .. })));
+    assert_eq!(settings(&store), before);
+}
+
+#[test]
+fn a_new_run_is_on_the_disk_before_it_is_written_back_into_the_file() {
+    let place = Place::new();
+    let mut store = place.open();
+    let log = || fs::metadata(place.directory.path().join("runs.db-wal")).unwrap().len();
+    let file = fs::read(place.path()).unwrap();
+    let inputs = (0..20_000).map(|number| InputFile {
+        name: format!("photos/{number:020}.png"),
+        size: number,
+        modified_ns: 0,
+        changed_ns: None,
+        sha256: Some([0; 32]),
+        reader: None,
+    });
+    let fingerprint = Fingerprint { job_text: String::new(), inputs: inputs.collect() };
+    let run = store.create_run(&NewRun { fingerprint, ..new_run() }, noon()).unwrap();
+    assert!(log() > 256 * 4096, "the log is long enough to be written back: {}", log());
+    assert!(fs::read(place.path()).unwrap() == file, "which nothing has asked the disk to keep so far");
+    let info = run.info.clone();
+    let watched = start(&store, run, options(1));
+    watched.send(good([0]));
+    watched.writer.finish(RunEnd::Finished, None).unwrap();
+    assert!(fs::read(place.path()).unwrap().len() > file.len(), "a commit that waits writes it back");
+    assert_eq!(store.details(&info).unwrap().fingerprint.inputs.len(), 20_000);
+}
+
+#[test]
+fn a_new_store_whose_log_a_power_cut_has_taken_is_made_again() {
+    let place = Place::new();
+    let mut store = place.open();
+    let claimed = store.create_run(&new_run(), noon()).unwrap();
+    // What is on the disk for certain before the first outcome: the file alone.
+    let cut = Place::new();
+    fs::copy(place.path(), cut.path()).unwrap();
+    drop((claimed, store));
+    let mut store = cut.open();
+    assert_eq!(identify(&store.connection).unwrap(), Identity::Ours(2));
+    assert_eq!(store.runs(None).unwrap().len(), 0);
+    let run = stored(&mut store, [good([1, 2])], RunEnd::Finished);
+    assert_eq!(tasks(&store, &run), [1, 2]);
 }
 
 #[test]

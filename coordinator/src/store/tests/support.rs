@@ -85,7 +85,7 @@ pub(super) fn hooks() -> (Hooks, Receiver<OutcomeBatch>, Receiver<()>) {
 
 pub(super) fn start(store: &Store, run: ClaimedRun, options: WriterOptions) -> Watched {
     let (hooks, committed, woken) = hooks();
-    Watched { writer: Writer::start(store, run, options, hooks).unwrap(), committed, woken }
+    Watched { writer: Writer::start(store.again().unwrap(), run, options, hooks).unwrap(), committed, woken }
 }
 
 impl Watched {

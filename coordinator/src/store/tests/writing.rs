@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use super::support::*;
 use crate::outcome::{OutcomeBatch, Reason};
-use crate::store::open::connect;
 use crate::store::{
     Event, Hooks, Purpose, Refused, RunEnd, RunState, Store, StoreError, Writer, WriterOptions,
 };
@@ -108,7 +107,8 @@ fn a_full_queue_gives_the_batch_back_and_wakes_the_sender_when_there_is_room() {
         forward(batch);
         let _ = gate.recv();
     });
-    let writer = Writer::start(&store, run, WriterOptions { queue: 1, ..options(1) }, hooks).unwrap();
+    let writer =
+        Writer::start(store.again().unwrap(), run, WriterOptions { queue: 1, ..options(1) }, hooks).unwrap();
     writer.try_send(good([0])).unwrap();
     committed.recv().unwrap();
     writer.try_send(good([1])).unwrap();
@@ -163,10 +163,10 @@ fn a_dropped_writer_stores_what_it_has_and_leaves_the_run_interrupted() {
 
 /// A writer that may not let the file grow past `pages`.
 fn cramped(store: &Store, run: crate::store::ClaimedRun, pages: u32) -> Watched {
-    let connection = connect(store.path()).unwrap();
-    connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+    let store = store.again().unwrap();
+    store.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
     let (hooks, committed, woken): (Hooks, _, _) = hooks();
-    let writer = Writer::start_on(connection, store, run, options(1), hooks).unwrap();
+    let writer = Writer::start(store, run, options(1), hooks).unwrap();
     Watched { writer, committed, woken }
 }
 
