@@ -167,7 +167,9 @@ fn lock(directory: &Path) -> io::Result<Option<File>> {
 /// Removes a directory that this process has locked. The lock is the last to go: whoever makes it anew before the
 /// directory has gone (the name is used again, and has just been made) has the directory.
 fn remove(directory: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(directory)?.flatten().filter(|entry| entry.file_name() != LOCK) {
+    // Where no descriptor is left to look into it with, there is nothing but the lock in it, as a rule.
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| entry.file_name() != LOCK) {
         // What stays keeps the directory, which is told below.
         let _ = match entry.file_type() {
             Ok(file_type) if file_type.is_dir() => fs::remove_dir_all(entry.path()),
