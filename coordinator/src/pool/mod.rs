@@ -34,6 +34,7 @@ mod report;
 mod sink;
 mod source;
 mod token;
+mod wait;
 
 use std::io;
 
