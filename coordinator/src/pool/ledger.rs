@@ -158,14 +158,16 @@ impl Ledger {
         result: Result<&[u8], Box<Failure>>,
         out: &mut OutcomeBatch,
     ) {
-        self.large.settle(task);
         match result {
             Ok(value) => self.settle_run(task, meta, &one(value), out),
             Err(failure) if self.is_next(task) => {
                 self.let_go(task, meta, Err(&failure), out);
                 self.left(task, 1, out);
             }
-            Err(failure) => self.hold(task, Held { count: 1, meta, result: HeldResult::Failed(failure) }),
+            Err(failure) => {
+                self.settle_large(task, 1);
+                self.hold(task, Held { count: 1, meta, result: HeldResult::Failed(failure) });
+            }
         }
     }
 
@@ -182,6 +184,7 @@ impl Ledger {
             self.left(first, values.len(), out);
             return;
         }
+        self.settle_large(first, values.len());
         let mut kept = self.spare_values.pop().unwrap_or_default();
         kept.fill(values);
         self.held_bytes += values.bytes().len();
@@ -194,8 +197,19 @@ impl Ledger {
             self.let_go_long(task, meta, value, out);
             self.left(task, 1, out);
         } else {
+            self.settle_large(task, 1);
             self.held_bytes += value.len();
             self.hold(task, Held { count: 1, meta, result: HeldResult::Long(value) });
+        }
+    }
+
+    /// What lies in the arena of tasks whose outcomes wait for older ones is free, unless it leaves with them.
+    fn settle_large(&mut self, first: TaskId, count: usize) {
+        if self.large.is_empty() {
+            return;
+        }
+        for task in first.0..first.0 + count as u64 {
+            if self.with_payloads { self.large.settle(TaskId(task)) } else { self.large.remove(TaskId(task)) }
         }
     }
 
@@ -325,6 +339,7 @@ mod tests {
     use protocol::Arena;
 
     use super::*;
+    use crate::outcome::Reason;
 
     const META: Meta = Meta { attempts: 1, worker: 1, micros: 0, slow: false };
 
@@ -375,6 +390,26 @@ mod tests {
         ledger.settle(TaskId(0), META, Ok(b"a"), &mut out);
         assert!(arena.take(4096).is_some());
         assert_eq!(out.get(1).unwrap().payload, [7; 4096]);
+    }
+
+    #[test]
+    fn a_large_payload_that_nobody_wants_back_is_free_with_its_tasks_outcome() {
+        let arena = Arena::new(4096).unwrap();
+        let failure = Failure { reason: Reason::Cancelled, message: String::new(), history: Vec::new() };
+        for end in 0..3 {
+            let mut ledger = Ledger::new(Order::Input, false);
+            ledger.push(b"small");
+            ledger.push_large(arena.take(4096).unwrap());
+            assert_eq!(ledger.unsent_large(), 1);
+            let mut out = OutcomeBatch::new();
+            match end {
+                0 => ledger.settle(TaskId(1), META, Ok(b"b"), &mut out),
+                1 => ledger.settle_long(TaskId(1), META, vec![0; 100_000], &mut out),
+                _ => ledger.settle(TaskId(1), META, Err(Box::new(failure.clone())), &mut out),
+            }
+            assert!(out.is_empty() && arena.take(4096).is_some(), "{end}");
+            assert_eq!(ledger.unsent_large(), 0);
+        }
     }
 
     #[test]
