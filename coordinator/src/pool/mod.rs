@@ -23,6 +23,7 @@ mod feed;
 mod frames;
 mod held;
 mod holdup;
+mod large;
 mod ledger;
 mod lines;
 mod link;
