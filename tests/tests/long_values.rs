@@ -151,10 +151,10 @@ impl Observer for Stops {
             PoolEvent::Started { worker, pid, .. } => {
                 self.pids.insert(*worker, i32::try_from(*pid).unwrap());
             }
-            PoolEvent::Sent { worker, tasks } => {
-                if tasks.iter().any(|lease| lease.tasks().any(|task| task == self.task)) {
-                    self.holder = Some(*worker);
-                }
+            PoolEvent::Sent { worker, tasks }
+                if tasks.iter().any(|lease| lease.tasks().any(|task| task == self.task)) =>
+            {
+                self.holder = Some(*worker);
             }
             // It has an outbox, and far less can have gone through that than the value is long: whatever has, this
             // thread has taken it out.
