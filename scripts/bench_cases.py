@@ -71,6 +71,12 @@ class Cases:
             self.python("Dask", "dask", "tiny", "distributed"), self.rust("procspawn", "procspawn", "tiny"),
             self.rust("rayon, a spawn a task (threads)", "rayon", "tiny"),
             self.rust("rayon, par_iter (threads)", "rayon", "tiny-split")])
+        # 20 million of them have the scale 1.
+        yield Comparison("tiny tasks by their number, 2 workers", RATE, [
+            self.ours("tiny", f"10{power}", scale=count / 2e7)
+            for power, count in [("⁶", 1e6), ("⁴", 1e4), ("⁵", 1e5), ("⁷", 1e7), ("⁸", 1e8)]])
+        yield Comparison("10⁷ tiny tasks by workers", RATE, [
+            self.ours("tiny", f"{workers} workers", workers=workers, scale=0.5) for workers in (2, 1, 4, 8, 16, 32, 64)])
         yield Comparison("`primes` over 10⁷ small numbers into JSONL, 2 workers", RATE, [
             Side("`run --store none`", lambda: self.primes(False)), Side("`run`", lambda: self.primes(True)),
             Side("`run --store none`, to /dev/null", lambda: self.primes_on_terminal("never")),

@@ -18,4 +18,4 @@ pub use gauge::{Gauge, Peak};
 pub use leaks::{processes_of, workers_of};
 pub use random::{Random, number};
 pub use terminal::Session;
-pub use tracer::{Traced, Unborn, run_until_fork, run_until_write};
+pub use tracer::{Traced, Unborn, run_until_fork, run_until_write, run_with_worker_killed};

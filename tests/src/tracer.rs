@@ -83,8 +83,28 @@ fn is_of(thread: Pid, process: Pid) -> bool {
 pub fn run_until_write(place: &Place, arguments: &[&str], fatal: u64) -> Result<Traced, Errno> {
     let options = Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACECLONE | Options::PTRACE_O_EXITKILL;
     let pid = start_traced(place, arguments, options)?;
-    let (writes, code) = follow(pid, place.path(), fatal);
+    let (writes, code) = follow(pid, place.path(), fatal, Victim::Command);
     Ok(Traced { writes, code, stderr: place.read(TOLD) })
+}
+
+/// Runs the command to its end, and kills that of its workers that comes to the workers' write number `fatal`,
+/// counted from 1, just before it. Writes are those of [`run_until_write`].
+///
+/// # Errors
+/// This process may not trace another.
+pub fn run_with_worker_killed(place: &Place, arguments: &[&str], fatal: u64) -> Result<Traced, Errno> {
+    let options = Options::PTRACE_O_TRACESYSGOOD | Options::PTRACE_O_TRACECLONE | Options::PTRACE_O_EXITKILL;
+    let processes = Options::PTRACE_O_TRACEFORK | Options::PTRACE_O_TRACEVFORK;
+    let pid = start_traced(place, arguments, options | processes)?;
+    let (writes, code) = follow(pid, place.path(), fatal, Victim::Worker);
+    Ok(Traced { writes, code, stderr: place.read(TOLD) })
+}
+
+/// Whose writes are counted, and who is killed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Victim {
+    Command,
+    Worker,
 }
 
 /// Starts the command, and traces it from its first step on.
@@ -112,8 +132,8 @@ fn next_stop() -> WaitStatus {
     waitpid(None, Some(WaitPidFlag::__WALL | WaitPidFlag::__WNOTHREAD)).expect("waiting for the command")
 }
 
-/// Lets all threads of the process go from system call to system call, to its end.
-fn follow(pid: Pid, place: &Path, fatal: u64) -> (u64, Option<i32>) {
+/// Lets all threads of the command go from system call to system call, to its end.
+fn follow(pid: Pid, place: &Path, fatal: u64, victim: Victim) -> (u64, Option<i32>) {
     let mut writes = 0;
     loop {
         let (thread, signal) = match next_stop() {
@@ -121,10 +141,13 @@ fn follow(pid: Pid, place: &Path, fatal: u64) -> (u64, Option<i32>) {
             WaitStatus::Signaled(ended, Signal::SIGKILL, _) if ended == pid => return (writes, None),
             WaitStatus::Signaled(ended, signal, _) if ended == pid => panic!("the command died of {signal}"),
             WaitStatus::PtraceSyscall(thread) => {
-                if writes < fatal && is_write(thread, place) {
+                let own = if is_of(thread, pid) { Victim::Command } else { Victim::Worker };
+                if writes < fatal && own == victim && is_write(thread, place) {
                     writes += 1;
                     if writes == fatal {
-                        kill(pid, Signal::SIGKILL).expect("sending a signal");
+                        // A signal to a thread's number reaches its whole process.
+                        kill(if own == Victim::Command { pid } else { thread }, Signal::SIGKILL)
+                            .expect("sending a signal");
                         continue;
                     }
                 }

@@ -1,42 +1,62 @@
 //! Output files that are whole or not there.
 
-use std::fs::{self, OpenOptions};
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Makes `path` hold `bytes`, by way of a temporary name beside it, so that a crash leaves no half file (what
-/// the disk holds after a power cut is the file system's affair). A file that holds them already is kept.
+use rustix::fs::{AtFlags, CWD, FlockOperation, OFlags, flock, linkat};
+use rustix::io::Errno;
+
+/// Makes `path` hold `bytes` from one moment to the next, so that a process that is killed leaves no half file
+/// (what the disk holds after a power cut is the file system's affair). A file that holds them already is kept.
+///
+/// A new file has no name until it is whole, where the file system can do that: a process that is killed leaves
+/// nothing. Elsewhere, and where a file is replaced, it is written under a name beside `path` that the next
+/// writer of the same file takes over.
 ///
 /// # Errors
 /// `AlreadyExists` where it holds something else and `force` is not given; else what the file system says.
 pub(super) fn put(path: &Path, bytes: &[u8], force: bool) -> io::Result<()> {
     match holds(path, bytes)? {
         Some(true) => return Ok(()),
-        Some(false) if !force => {
-            let message = "it exists and differs from what would be written; --force replaces it";
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, message));
-        }
-        _ => {}
+        Some(false) if !force => return Err(differs()),
+        Some(false) => return replace(path, bytes),
+        None => {}
     }
-    let partial = partial_name(path);
-    let written = match write_new(&partial, bytes) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let made = match make_unnamed(folder, path, bytes) {
         // Folders are there more often than not: they are made when one turns out to be missing.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| write_new(&partial, bytes))
+            fs::create_dir_all(folder)?;
+            make_unnamed(folder, path, bytes)
         }
-        other => other,
+        made => made,
     };
-    let written = written.and_then(|()| fs::rename(&partial, path));
-    if written.is_err() {
-        // The first error is the one to tell.
-        let _ = fs::remove_file(&partial);
+    match made {
+        // Somebody else was quicker.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match holds(path, bytes)? {
+            Some(true) => Ok(()),
+            _ if force => replace(path, bytes),
+            _ => Err(differs()),
+        },
+        // Not every file system has files without names, and not every machine shows them to be named: if it was
+        // something else, this fails of it too.
+        Err(_) => replace(path, bytes),
+        Ok(()) => Ok(()),
     }
-    written
+}
+
+fn differs() -> io::Error {
+    let message = "it exists and differs from what would be written; --force replaces it";
+    io::Error::new(io::ErrorKind::AlreadyExists, message)
 }
 
 /// Whether the file at `path` holds exactly `bytes`; `None` where there is none.
 fn holds(path: &Path, bytes: &[u8]) -> io::Result<Option<bool>> {
-    let mut file = match fs::File::open(path) {
+    let mut file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
@@ -49,25 +69,63 @@ fn holds(path: &Path, bytes: &[u8]) -> io::Result<Option<bool>> {
     Ok(Some(held == bytes))
 }
 
-/// A name beside `path` that no other process uses; a process writes one file at a time.
-fn partial_name(path: &Path) -> PathBuf {
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.partial", std::process::id()));
-    path.with_file_name(name)
+/// Makes a file that has its name, `path` in `folder`, only when it is whole.
+fn make_unnamed(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let unnamed = OFlags::TMPFILE.bits().cast_signed();
+    let mut file = OpenOptions::new().write(true).custom_flags(unnamed).open(folder)?;
+    file.write_all(bytes)?;
+    // By way of /proc, since naming a descriptor itself is a privilege.
+    let shown = format!("/proc/self/fd/{}", file.as_raw_fd());
+    Ok(linkat(CWD, shown, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let create = || OpenOptions::new().write(true).create_new(true).open(path);
-    let mut file = match create() {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            // Left by a process that died under the same number.
-            fs::remove_file(path)?;
-            create()?
+/// Writes a file beside `path`, and gives it that name, whatever had it.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let (mut file, partial) = partial_beside(path)?;
+    let written = file.set_len(0).and_then(|()| file.write_all(bytes));
+    let written = written.and_then(|()| fs::rename(&partial, path));
+    if written.is_err() {
+        // The first error is the one to tell.
+        let _ = fs::remove_file(&partial);
+    }
+    written
+}
+
+/// So many processes may write to the same path at the same time.
+const WRITERS: usize = 16;
+
+/// A file beside `path` that no other process writes to, new or left by one that was killed.
+fn partial_beside(path: &Path) -> io::Result<(File, PathBuf)> {
+    for writer in 0..WRITERS {
+        let partial = partial_name(path, writer);
+        if let Some(file) = take(&partial)? {
+            return Ok((file, partial));
         }
-        other => other?,
-    };
-    file.write_all(bytes)
+    }
+    Err(io::Error::new(io::ErrorKind::ResourceBusy, "too many other processes are writing it"))
+}
+
+/// Opens the file and locks it; `None` where a living process has done so.
+fn take(partial: &Path) -> io::Result<Option<File>> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(partial)?;
+    // Where locks are unknown, there is one writer.
+    if flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+        return Ok(None);
+    }
+    // Whoever held the lock before may have given the file its own name by now: then it is theirs.
+    let (held, named) = (file.metadata()?, fs::symlink_metadata(partial));
+    let same = named.is_ok_and(|named| (named.dev(), named.ino()) == (held.dev(), held.ino()));
+    Ok(same.then_some(file))
+}
+
+fn partial_name(path: &Path, writer: usize) -> PathBuf {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(match writer {
+        0 => ".partial".to_owned(),
+        _ => format!(".{writer}.partial"),
+    });
+    path.with_file_name(name)
 }
 
 #[cfg(test)]
@@ -89,12 +147,37 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_process_partial_file_is_no_obstacle() {
+    fn a_dead_process_partial_file_is_taken_over() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.png");
-        fs::write(partial_name(&path), b"half").unwrap();
-        put(&path, b"whole", false).unwrap();
+        fs::write(partial_name(&path, 0), b"a longer half").unwrap();
+        replace(&path, b"whole").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"whole");
-        assert!(!partial_name(&path).exists());
+        assert!(!partial_name(&path, 0).exists());
+    }
+
+    #[test]
+    fn a_living_process_partial_file_is_left_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        let (mut other, partial) = partial_beside(&path).unwrap();
+        replace(&path, b"mine").unwrap();
+        other.write_all(b"theirs").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"mine");
+        assert_eq!(fs::read(&partial).unwrap(), b"theirs");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        let others: Vec<_> = (1..WRITERS).map(|_| partial_beside(&path).unwrap()).collect();
+        let refused = partial_beside(&path).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ResourceBusy);
+        drop(others);
+        assert_eq!(partial_beside(&path).unwrap().1, partial_name(&path, 1));
+    }
+
+    #[test]
+    fn a_folder_that_can_not_be_made_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), b"").unwrap();
+        let refused = put(&folder.path().join("file/a.png"), b"one", false).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::NotADirectory);
     }
 }

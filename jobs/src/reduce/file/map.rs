@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Deref;
 
-use memmap2::{Mmap, MmapOptions};
+use memmap2::{Advice, Mmap, MmapOptions};
 
 /// A slice of a file, mapped for reading.
 pub(in crate::reduce) struct Mapped(Mmap);
@@ -17,8 +17,7 @@ impl Mapped {
     /// What the system says: no address space left (the worker's memory limit), no such operation.
     pub(in crate::reduce) fn new(file: &File, offset: u64, len: usize) -> io::Result<Self> {
         let mut options = MmapOptions::new();
-        // One call for all the pages instead of a fault for every few of them.
-        options.offset(offset).len(len).populate();
+        options.offset(offset).len(len);
         // SAFETY: the map is private to this value, read-only, and lives as long as every slice of it. What
         // the compiler can't see is another process that writes the file meanwhile. The bytes are only ever
         // read as plain numbers, each once or twice, and no index, length or pointer is made of them
@@ -26,7 +25,10 @@ impl Mapped {
         // and time of change before and after and throws the result away where they differ. If the file is
         // cut, touching a page that is gone raises SIGBUS, which `watch` turns into zeros (and where it does
         // not look, ends this worker process; the coordinator maps no files itself).
-        unsafe { options.map(file) }.map(Self)
+        let map = unsafe { options.map(file) }?;
+        // A hint: what is not in memory yet is read ahead.
+        let _ = map.advise(Advice::Sequential);
+        Ok(Self(map))
     }
 }
 

@@ -6,7 +6,7 @@ use super::element::{Element, Half};
 use crate::reduce::float::{Double, Scaled, Superaccumulator, two_sum};
 use crate::reduce::op::Op;
 use crate::reduce::partial::{Exact, Moments, Specials};
-use crate::reduce::simd::{Kernel, dispatch, prefetch};
+use crate::reduce::simd::{Kernel, dispatch};
 
 /// Independent accumulators, so that additions don't wait for each other.
 const LANES: usize = 32;
@@ -84,7 +84,6 @@ impl Lanes {
         // Local copies: the optimiser keeps them in registers.
         let (mut sums, mut errors) = (self.sums, self.errors);
         for group in groups {
-            prefetch(group);
             for ((sum, error), raw) in sums.iter_mut().zip(&mut errors).zip(group) {
                 let (total, lost) = two_sum(*sum, map(T::load(*raw).into()));
                 *sum = total;

@@ -6,7 +6,7 @@ use num_bigint::BigInt;
 
 use super::element::{Bool, Element};
 use crate::reduce::op::Op;
-use crate::reduce::simd::{Kernel, dispatch, prefetch};
+use crate::reduce::simd::{Kernel, dispatch};
 
 /// Independent accumulators, so that additions don't wait for each other.
 const LANES: usize = 32;
@@ -80,7 +80,6 @@ macro_rules! wide_integers {
                 let (mut sums, mut high) = ([0_u64; SUM_LANES], [0_u64; SUM_LANES]);
                 let (groups, rest) = raws.as_chunks::<SUM_LANES>();
                 for group in groups {
-                    prefetch(group);
                     for ((sum, high), raw) in sums.iter_mut().zip(&mut high).zip(group) {
                         let value = flip(*raw);
                         *sum = sum.wrapping_add(value);
@@ -174,7 +173,6 @@ fn fold_lanes<T: Integer>(raws: &[T::Raw], combine: impl Fn(T, T) -> T) -> Optio
     // Not an `Option` of lanes: the optimiser would keep them in memory, one by one.
     let mut lanes = first.map(T::load);
     for group in groups {
-        prefetch(group);
         for (lane, raw) in lanes.iter_mut().zip(group) {
             *lane = combine(*lane, T::load(*raw));
         }
