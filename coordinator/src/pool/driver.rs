@@ -22,6 +22,7 @@ use super::ledger::Ledger;
 use super::link::Link;
 use super::report::{End, PoolReport, WorkerReport};
 use super::token::{Token, Watch};
+use super::wait::Waits;
 use super::{
     Controlled, Incoming, Observer, PoolEvent, PoolOptions, Request, RunningTask, Sink, Source, Work,
 };
@@ -70,6 +71,7 @@ pub(super) struct Driver<'a> {
     /// When the observer is to hear next what the workers are running.
     look_at: Option<Time>,
     look_every: Duration,
+    waits: Waits,
     holdup: Holdup,
 }
 
@@ -118,6 +120,7 @@ impl<'a> Driver<'a> {
             sample_at: options.max_memory_growth.map(|_| Time(0)),
             look_at: look_every.map(|_| Time(0)),
             look_every: look_every.unwrap_or_default(),
+            waits: Waits::default(),
             holdup: Holdup::new(Time(monotonic_nanos())),
         })
     }
@@ -133,7 +136,8 @@ impl<'a> Driver<'a> {
                 return Ok(self.report());
             }
             self.note_limit();
-            let ready = match self.epoll.wait(&mut events, self.patience()) {
+            let (patience, working) = (self.patience(), self.queue.load().working);
+            let ready = match self.waits.wait(&self.epoll, &mut events, patience, working as usize) {
                 Ok(ready) => ready,
                 Err(Errno::EINTR) => 0,
                 Err(error) => return Err(error.into()),

@@ -4,12 +4,13 @@
 //! one task that takes for ever does not keep the others' bytes in memory. In input order, outcomes wait
 //! here for the older ones.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
 use protocol::{Extent, Payloads, TaskId};
 
 use super::held::{Held, HeldResult, HeldValues};
+use super::large::LargePayloads;
 use crate::outcome::{Failure, Lengths, Meta, Outcome, OutcomeBatch, Strings};
 use crate::pool::Order;
 
@@ -41,7 +42,7 @@ pub(super) struct Ledger {
     // A block's memory, to be used again.
     spare: Option<Box<Block>>,
     // Payloads in the arena; their tasks have an empty one in their block.
-    large: HashMap<TaskId, Extent>,
+    large: LargePayloads,
 }
 
 impl Ledger {
@@ -57,7 +58,7 @@ impl Ledger {
             spare_values: Vec::new(),
             with_payloads,
             spare: None,
-            large: HashMap::new(),
+            large: LargePayloads::default(),
         }
     }
 
@@ -95,14 +96,18 @@ impl Ledger {
         self.push(&[]);
     }
 
-    /// The payload of a task, where it lies in the arena.
-    pub(super) fn large(&self, task: TaskId) -> Option<&Extent> {
-        // Nearly always, there are none.
-        if self.large.is_empty() { None } else { self.large.get(&task) }
+    /// The payload of a task that is about to be sent, where it lies in the arena.
+    pub(super) fn send_large(&mut self, task: TaskId) -> Option<&Extent> {
+        self.large.send(task)
+    }
+
+    /// How many payloads in the arena have yet to be sent for the first time.
+    pub(super) fn unsent_large(&self) -> usize {
+        self.large.unsent()
     }
 
     pub(super) fn payload(&self, task: TaskId) -> &[u8] {
-        if let Some(large) = self.large(task) {
+        if let Some(large) = self.large.get(task) {
             return large;
         }
         let (index, offset) = self.locate(task);
@@ -153,6 +158,7 @@ impl Ledger {
         result: Result<&[u8], Box<Failure>>,
         out: &mut OutcomeBatch,
     ) {
+        self.large.settle(task);
         match result {
             Ok(value) => self.settle_run(task, meta, &one(value), out),
             Err(failure) if self.is_next(task) => {
@@ -263,7 +269,7 @@ impl Ledger {
     fn release(&mut self, first: TaskId, count: usize) {
         if !self.large.is_empty() {
             for task in first.0..first.0 + count as u64 {
-                self.large.remove(&TaskId(task));
+                self.large.remove(TaskId(task));
             }
         }
         for (_, index, places) in self.parts(first, count) {
