@@ -30,7 +30,7 @@ use crate::outcome::{AttemptRecord, OutcomeBatch};
 use crate::queue::{Command, Event, Queue, Time, WorkerId};
 use crate::supervisor::{Guard, Program};
 
-/// How long a worker may live after its link has ended.
+/// How long a worker may live after its link has ended, where nothing tells that it is about to die.
 pub(super) const LINGER: Duration = Duration::from_millis(50);
 /// How often the workers' memory is looked at, where it is limited.
 const SAMPLE: Duration = Duration::from_millis(250);
@@ -208,9 +208,13 @@ impl<'a> Driver<'a> {
             self.handle(Event::Tick);
         }
         for worker in self.workers() {
-            let ended = self.link(worker).and_then(|link| link.ended_at);
-            if ended.is_some_and(|at| now >= at.after(LINGER)) {
-                self.broke(worker, "closed its link and lives on");
+            let Some(link) = self.link_mut(worker) else { continue };
+            if link.ended_at.is_some_and(|at| now >= at.after(LINGER)) {
+                if link.is_ending() {
+                    link.ended_at = Some(now);
+                } else {
+                    self.broke(worker, "closed its link and lives on");
+                }
             }
         }
         if self.sample_at.is_some_and(|at| at <= now) {
