@@ -20,7 +20,7 @@ case "${1-}" in
     echo "ours"
     cargo bench --quiet --package jobs --bench images
     echo "OpenCV"
-    "$venv/bin/python" scripts/images_speed.py
+    "$venv/bin/python" scripts/images_speed.py target/tmp/images-speed
     ;;
 --goldens)
     "$venv/bin/python" scripts/images_goldens.py >target/images-goldens.txt

@@ -82,7 +82,7 @@ fn a_time_limit_ends_a_program_and_all_that_it_has_started() {
     // The last item runs behind the hung one, on the same worker, and ends only when the hung ones are dead.
     let script_text = "case {} in hang) sleep 1000 & sleep 1000;; *) : ;; esac;:";
     let job = script(&place, "[\"hang\", \"well\"]", script_text, "workers = 1\nretries = 0\nbatch = 1");
-    let finished = place.run(&["run", &job, "--timeout", "1s", "--format", "jsonl"]).expect_code(1);
+    let finished = place.run(&["run", &job, "--timeout", "4s", "--format", "jsonl"]).expect_code(1);
     let lines = finished.json_lines();
     assert_eq!(lines[0]["error"]["reason"], "timeout");
     assert_eq!(lines[1]["ok"], true);

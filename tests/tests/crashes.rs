@@ -22,7 +22,7 @@ fn ok_count(finished: &Finished) -> usize {
 #[test]
 fn killed_workers_cost_nothing_but_a_restart() {
     let place = Place::new();
-    let tasks = vec!["sleep:0.01"; 300];
+    let tasks = vec!["sleep:0.03"; 300];
     let job = place.faults(&tasks, "workers = 2").display().to_string();
     let started = place.start(&["run", &job, "--format", "jsonl", "--summary-json", "summary.json"]);
     for _ in 0..3 {
@@ -130,19 +130,20 @@ fn every_way_to_die_has_its_reason() {
         ("garbage", "protocol"),
         ("close", "protocol"),
         ("memory:4GiB", "memory"),
-        ("hang", "timeout"),
-        ("stop", "timeout"),
-        ("busy:60", "timeout"),
     ];
-    let tasks: Vec<&str> = ways.iter().map(|(task, _)| *task).collect();
-    let run = "workers = 2\nretries = 0\ntimeout = \"1s\"\nmemory = \"1GiB\"";
-    let job = place.faults(&tasks, run).display().to_string();
-    let finished = place.run(&["run", &job, "--format", "jsonl"]).expect_code(1);
-    let lines = finished.json_lines();
-    assert_eq!(lines.len(), ways.len());
-    for (line, (task, reason)) in lines.iter().zip(ways) {
-        assert_eq!(line["error"]["reason"], reason, "{task}: {line}");
-        assert_eq!(line["attempts"], 1, "{task}: {line}");
+    let endless = [("hang", "timeout"), ("stop", "timeout"), ("busy:60", "timeout")];
+    // Of the others none is in a hurry: a busy machine may take its time for them.
+    for (ways, limit) in [(&ways[..], ""), (&endless, "timeout = \"1s\"")] {
+        let tasks: Vec<&str> = ways.iter().map(|(task, _)| *task).collect();
+        let run = format!("workers = 3\nretries = 0\nmemory = \"1GiB\"\n{limit}");
+        let job = place.faults(&tasks, &run).display().to_string();
+        let finished = place.run(&["run", &job, "--format", "jsonl"]).expect_code(1);
+        let lines = finished.json_lines();
+        assert_eq!(lines.len(), ways.len());
+        for (line, (task, reason)) in lines.iter().zip(ways) {
+            assert_eq!(line["error"]["reason"], *reason, "{task}: {line}");
+            assert_eq!(line["attempts"], 1, "{task}: {line}");
+        }
     }
 }
 

@@ -76,7 +76,7 @@ fn the_observe_example_sees_a_crash_a_retry_and_a_restart() {
 #[test]
 fn the_watch_example_sees_a_run_of_the_command_from_another_process() {
     let place = Place::new();
-    let tasks = ["sleep:3", "ok", "error", "segfault"];
+    let tasks = ["sleep:5", "ok", "error", "segfault"];
     let job = place.faults(&tasks, "workers = 1\nretries = 0").display().to_string();
     let watcher = place.other_program("examples/watch", &["run.sock"]).spawn().unwrap();
     let run = place.start(&["run", &job, "--observe", "run.sock", "--run-id", "mine"]);

@@ -174,13 +174,21 @@ fn descriptors_that_come_with_frames_are_not_kept() {
 }
 
 #[test]
-fn a_frame_without_end_is_for_the_time_limit_and_an_end_without_frame_for_a_restart() {
+fn a_frame_or_value_without_end_is_for_the_time_limit_and_an_end_without_frame_for_a_restart() {
     let rehearsal = Rehearsal::new(200, "timeout = \"500ms\"");
-    for sin in ["cut-silence", "drip", "cut-exit"] {
+    for sin in ["cut-silence", "drip", "half-value", "cut-exit"] {
         let (finished, peak) = rehearsal.run(sin, sin, 2, &[]);
         finished.expect_code(0);
         rehearsal.check(sin, peak, MORE_KIB);
     }
+    // The task is charged, and no other.
+    let arguments = ["--retries", "0", "--timeout", "2s", "--format", "jsonl"];
+    let (finished, peak) = rehearsal.run("half", "half-value", 1, &arguments);
+    let lines = finished.expect_code(1).json_lines();
+    let failed: Vec<_> = lines.iter().filter(|line| line["ok"] == false).collect();
+    assert!(lines.len() == 200 && failed.len() == 1, "{failed:#?}");
+    assert_eq!(failed[0]["error"]["reason"], "timeout");
+    assert!(peak.descriptors <= rehearsal.calm.descriptors + MORE_DESCRIPTORS, "{peak:?}");
 }
 
 #[test]

@@ -30,6 +30,14 @@ fn long_payloads_arrive_whole() {
 }
 
 #[test]
+fn of_a_large_arena_no_more_is_used_than_the_workers_need() {
+    // Each of the two workers has two tasks at most, and no more than one waits beside those that are kept
+    // back for workers on their way.
+    let touched = bench("mib-copied", 1.0, None)["touched"].as_u64().unwrap();
+    assert!(touched <= (2 * 2 + 1 + 2) << 20, "{touched} bytes");
+}
+
+#[test]
 fn long_payloads_are_mapped_one_at_a_time_where_address_space_is_limited() {
     assert_eq!(bench("mib-copied", 0.2, Some(128 << 20))["tasks"], 40);
 }

@@ -12,22 +12,23 @@ fn summary(place: &Place) -> Value {
 #[test]
 fn hung_tasks_time_out_and_the_others_do_not_notice() {
     let place = Place::new();
-    let tasks: Vec<&str> = std::iter::repeat_n(["ok*124", "hang"], 8).flatten().collect();
-    let job = place.faults(&tasks, "workers = 4\ntimeout = \"300ms\"\nretries = 0").display().to_string();
+    let tasks: Vec<&str> = std::iter::repeat_n(["ok*249", "hang"], 4).flatten().collect();
+    // Long enough for the others on the busiest machine.
+    let job = place.faults(&tasks, "workers = 4\ntimeout = \"2s\"\nretries = 0").display().to_string();
     let finished = place.run(&["run", &job, "--format", "jsonl"]).expect_code(1);
     let lines = finished.json_lines();
     assert_eq!(lines.len(), 1000);
     let mut lives = Figures::default();
     for line in lines {
-        let hung = line["id"].as_u64().unwrap() % 125 == 124;
+        let hung = line["id"].as_u64().unwrap() % 250 == 249;
         assert_eq!(line["ok"], !hung, "{line}");
         if hung {
             assert_eq!(line["error"]["reason"], "timeout", "{line}");
-            assert!(line["micros"].as_u64().unwrap() >= 295_000, "{line}");
+            assert!(line["micros"].as_u64().unwrap() >= 1_995_000, "{line}");
             lives.push(line["micros"].as_u64().unwrap() * 1000);
         }
     }
-    println!("from the start of a hung task to its end, at a limit of 300 ms: {lives}");
+    println!("from the start of a hung task to its end, at a limit of 2 s: {lives}");
 }
 
 #[test]
@@ -35,7 +36,7 @@ fn what_a_hung_task_had_started_is_killed_with_it() {
     let place = Place::new();
     let mark = format!("mark:{}", place.path().join("after").display());
     // One worker: whose child hangs, then itself. The last task keeps the run going meanwhile.
-    let tasks = ["child", "hang", mark.as_str(), "sleep:2"];
+    let tasks = ["child", "hang", mark.as_str(), "hang"];
     let job = place.faults(&tasks, "workers = 1\nbatch = 1\nretries = 0").display().to_string();
     let mut started = place.start(&["run", &job, "--timeout", "3s"]);
     let children = || processes_of(place.path()).iter().filter(|line| line.contains("sleep 1000")).count();
@@ -50,7 +51,7 @@ fn what_a_hung_task_had_started_is_killed_with_it() {
 #[test]
 fn a_soft_limit_marks_and_warns_once() {
     let place = Place::new();
-    let job = place.faults(&["ok", "sleep:0.5", "ok"], "soft_timeout = \"100ms\"").display().to_string();
+    let job = place.faults(&["ok", "sleep:3", "ok"], "soft_timeout = \"1s\"").display().to_string();
     let finished = place.run(&["run", &job, "--format", "jsonl"]).expect_code(0);
     let lines = finished.json_lines();
     assert_eq!(lines[1]["slow"], true);

@@ -77,7 +77,9 @@ fn write_package(place: &Path, name: &str) {
     copy(&coordinator().join("src/outcome"), &source.join("outcome"));
     fs::copy(coordinator().join("src/pool/options.rs"), source.join("pool/options.rs")).unwrap();
     fs::write(source.join("pool/mod.rs"), "mod options;\npub use options::*;\n").unwrap();
-    fs::write(source.join("lib.rs"), "pub mod outcome;\npub mod pool;\npub mod queue;\n").unwrap();
+    // Of what is copied not everything is used here, and a bug may leave more unused.
+    let lib = "#![allow(unused)]\npub mod outcome;\npub mod pool;\npub mod queue;\n";
+    fs::write(source.join("lib.rs"), lib).unwrap();
     let manifest = format!(
         "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[lib]\ndoctest = false\n\n\
          [dependencies]\nprotocol = {{ path = \"../protocol\" }}\nserde.workspace = true\n\n\

@@ -139,7 +139,8 @@ fn a_run_that_is_alive_is_refused_with_who_has_it() {
     started.finish();
     wait_until("the workers' end", || processes_of(place.path()).is_empty());
     // Two at once: one of them has it, whichever it is.
-    let both = [place.start(&["resume", "slow"]), place.start(&["resume", "slow"])];
+    let resume = ["resume", "slow", "--batch", "auto"];
+    let both = [place.start(&resume), place.start(&resume)];
     let codes = both.map(|resumed| resumed.finish().code());
     assert!(codes.contains(&0), "{codes:?}");
     assert!(codes.contains(&2), "{codes:?}");

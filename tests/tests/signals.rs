@@ -11,9 +11,9 @@ use protocol::monotonic_nanos;
 use tests::{Figures, Place, Started, number, program, wait_until};
 
 /// How long tasks are that are running at an interrupt.
-const TASK: Duration = Duration::from_millis(500);
+const TASK: Duration = Duration::from_millis(1500);
 /// How long each pause is.
-const PAUSE: Duration = Duration::from_millis(700);
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Starts a job and waits until its first task has run.
 fn start(place: &Place, tasks: &[&str], arguments: &[&str]) -> Started {
@@ -28,7 +28,7 @@ fn start(place: &Place, tasks: &[&str], arguments: &[&str]) -> Started {
 #[test]
 fn a_first_interrupt_lets_running_tasks_finish_and_starts_no_more() {
     let place = Place::new();
-    let started = start(&place, &["sleep:0.5*100"], &[]);
+    let started = start(&place, &["sleep:2*100"], &[]);
     started.signal(Signal::SIGINT);
     let finished = started.finish().expect_code(130);
     place.check_nothing_is_left();
@@ -54,14 +54,14 @@ fn starts(place: &Place) -> BTreeMap<u64, u64> {
 #[test]
 fn nothing_begins_after_a_first_interrupt_and_what_has_begun_ends() {
     let rounds = number("INTERRUPTS", 4);
-    let limit = number("INTERRUPT_MILLIS", 450);
+    let limit = number("INTERRUPT_MILLIS", 1400);
     let mut latest = Figures::default();
     for round in 0..rounds {
         let place = Place::new();
         // Every other time, workers have many more tasks in their hands.
         let batch = if round % 2 == 0 { "\"auto\"" } else { "16" };
         let run = format!("workers = 4\norder = \"completion\"\nbatch = {batch}");
-        let job = place.faults(&["sleep:0.5*200"], &run).display().to_string();
+        let job = place.faults(&["sleep:1.5*200"], &run).display().to_string();
         for folder in ["turns", "clock"] {
             std::fs::create_dir(place.path().join(folder)).unwrap();
         }
@@ -136,7 +136,7 @@ fn pauses_run_no_time_limit_out() {
     // first task, so that it has begun before the first pause: a worker that comes up between pauses may find no
     // time to begin.
     let sleep = format!("sleep:{}", PAUSE.as_secs_f64() * pauses as f64);
-    let alone = ["--timeout", "2s", "--retries", "0", "--workers", "1", "--batch", "2"];
+    let alone = ["--timeout", "4s", "--retries", "0", "--workers", "1", "--batch", "2"];
     let started = start(&place, &[&sleep], &alone);
     let pid = started.child.id();
     let state = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();

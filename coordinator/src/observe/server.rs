@@ -21,7 +21,7 @@ use crate::show::pace::Pace;
 /// How often it is looked how the run stands.
 pub(super) const TICK: Duration = Duration::from_millis(200);
 /// How long an observer that is only a little behind may take for the end of the run.
-const LINGER: Duration = Duration::from_millis(250);
+const LINGER: Duration = Duration::from_secs(1);
 /// Who has taken nothing for this long is not waited for.
 const STUCK: Duration = Duration::from_secs(1);
 /// How many are let in at once.

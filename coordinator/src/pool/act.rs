@@ -101,14 +101,13 @@ impl Driver<'_> {
     }
 
     fn send(&mut self, worker: WorkerId, batch: BatchId, tasks: &[Leases]) {
-        let ledger = &self.ledger;
         let Some(Some(link)) = self.links.get_mut(worker.index()) else { return };
         // A dead worker does not take it; its death is told by its pidfd.
         let sent = match tasks {
-            [Leases { first, count: 1, attempt }] if let Some(payload) = ledger.large(*first) => {
+            [Leases { first, count: 1, attempt }] if let Some(payload) = self.ledger.send_large(*first) => {
                 link.send_large(batch, *first, *attempt, payload)
             }
-            _ => link.send_batch(batch, tasks, ledger),
+            _ => link.send_batch(batch, tasks, &self.ledger),
         };
         if let Err(error) = sent {
             debug!(%worker, %error, "sending failed");

@@ -22,6 +22,7 @@ use super::ledger::Ledger;
 use super::link::Link;
 use super::report::{End, PoolReport, WorkerReport};
 use super::token::{Token, Watch};
+use super::wait::Waits;
 use super::{
     Controlled, Incoming, Observer, PoolEvent, PoolOptions, Request, RunningTask, Sink, Source, Work,
 };
@@ -29,7 +30,7 @@ use crate::outcome::{AttemptRecord, OutcomeBatch};
 use crate::queue::{Command, Event, Queue, Time, WorkerId};
 use crate::supervisor::{Guard, Program};
 
-/// How long a worker may live after its link has ended.
+/// How long a worker may live after its link has ended, where nothing tells that it is about to die.
 pub(super) const LINGER: Duration = Duration::from_millis(50);
 /// How often the workers' memory is looked at, where it is limited.
 const SAMPLE: Duration = Duration::from_millis(250);
@@ -70,6 +71,7 @@ pub(super) struct Driver<'a> {
     /// When the observer is to hear next what the workers are running.
     look_at: Option<Time>,
     look_every: Duration,
+    waits: Waits,
     holdup: Holdup,
 }
 
@@ -118,6 +120,7 @@ impl<'a> Driver<'a> {
             sample_at: options.max_memory_growth.map(|_| Time(0)),
             look_at: look_every.map(|_| Time(0)),
             look_every: look_every.unwrap_or_default(),
+            waits: Waits::default(),
             holdup: Holdup::new(Time(monotonic_nanos())),
         })
     }
@@ -133,7 +136,8 @@ impl<'a> Driver<'a> {
                 return Ok(self.report());
             }
             self.note_limit();
-            let ready = match self.epoll.wait(&mut events, self.patience()) {
+            let (patience, working) = (self.patience(), self.queue.load().working);
+            let ready = match self.waits.wait(&self.epoll, &mut events, patience, working as usize) {
                 Ok(ready) => ready,
                 Err(Errno::EINTR) => 0,
                 Err(error) => return Err(error.into()),
@@ -204,9 +208,13 @@ impl<'a> Driver<'a> {
             self.handle(Event::Tick);
         }
         for worker in self.workers() {
-            let ended = self.link(worker).and_then(|link| link.ended_at);
-            if ended.is_some_and(|at| now >= at.after(LINGER)) {
-                self.broke(worker, "closed its link and lives on");
+            let Some(link) = self.link_mut(worker) else { continue };
+            if link.ended_at.is_some_and(|at| now >= at.after(LINGER)) {
+                if link.is_ending() {
+                    link.ended_at = Some(now);
+                } else {
+                    self.broke(worker, "closed its link and lives on");
+                }
             }
         }
         if self.sample_at.is_some_and(|at| at <= now) {

@@ -35,7 +35,7 @@ impl Driver<'_> {
         while self.planning {
             // Tasks that are done take no room in the queue: their outcomes have to leave, or to wait here.
             self.flush_if_much();
-            let room = self.queue.room().min(TAKE);
+            let room = if self.has_large_to_send() { 0 } else { self.queue.room().min(TAKE) };
             if room == 0 || self.is_much() || self.ledger.held_bytes() > HELD_DONE_BYTES {
                 return;
             }
@@ -51,6 +51,14 @@ impl Driver<'_> {
                 Supply::Failed(error) => self.fail_planning(error.0),
             }
         }
+    }
+
+    /// True where there is a payload in the arena that no worker has room for yet. More would not be sent any
+    /// sooner, and would take memory that was never used, for which every page costs a fault, where some that
+    /// was is soon free.
+    fn has_large_to_send(&mut self) -> bool {
+        let unsent = self.ledger.unsent_large();
+        unsent > 0 && unsent > self.queue.kept_back()
     }
 
     fn put_incoming(&mut self) {

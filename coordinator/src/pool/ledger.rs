@@ -4,12 +4,13 @@
 //! one task that takes for ever does not keep the others' bytes in memory. In input order, outcomes wait
 //! here for the older ones.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
 use protocol::{Extent, Payloads, TaskId};
 
 use super::held::{Held, HeldResult, HeldValues};
+use super::large::LargePayloads;
 use crate::outcome::{Failure, Lengths, Meta, Outcome, OutcomeBatch, Strings};
 use crate::pool::Order;
 
@@ -41,7 +42,7 @@ pub(super) struct Ledger {
     // A block's memory, to be used again.
     spare: Option<Box<Block>>,
     // Payloads in the arena; their tasks have an empty one in their block.
-    large: HashMap<TaskId, Extent>,
+    large: LargePayloads,
 }
 
 impl Ledger {
@@ -57,7 +58,7 @@ impl Ledger {
             spare_values: Vec::new(),
             with_payloads,
             spare: None,
-            large: HashMap::new(),
+            large: LargePayloads::default(),
         }
     }
 
@@ -95,14 +96,18 @@ impl Ledger {
         self.push(&[]);
     }
 
-    /// The payload of a task, where it lies in the arena.
-    pub(super) fn large(&self, task: TaskId) -> Option<&Extent> {
-        // Nearly always, there are none.
-        if self.large.is_empty() { None } else { self.large.get(&task) }
+    /// The payload of a task that is about to be sent, where it lies in the arena.
+    pub(super) fn send_large(&mut self, task: TaskId) -> Option<&Extent> {
+        self.large.send(task)
+    }
+
+    /// How many payloads in the arena have yet to be sent for the first time.
+    pub(super) fn unsent_large(&self) -> usize {
+        self.large.unsent()
     }
 
     pub(super) fn payload(&self, task: TaskId) -> &[u8] {
-        if let Some(large) = self.large(task) {
+        if let Some(large) = self.large.get(task) {
             return large;
         }
         let (index, offset) = self.locate(task);
@@ -159,7 +164,10 @@ impl Ledger {
                 self.let_go(task, meta, Err(&failure), out);
                 self.left(task, 1, out);
             }
-            Err(failure) => self.hold(task, Held { count: 1, meta, result: HeldResult::Failed(failure) }),
+            Err(failure) => {
+                self.settle_large(task, 1);
+                self.hold(task, Held { count: 1, meta, result: HeldResult::Failed(failure) });
+            }
         }
     }
 
@@ -176,6 +184,7 @@ impl Ledger {
             self.left(first, values.len(), out);
             return;
         }
+        self.settle_large(first, values.len());
         let mut kept = self.spare_values.pop().unwrap_or_default();
         kept.fill(values);
         self.held_bytes += values.bytes().len();
@@ -188,8 +197,19 @@ impl Ledger {
             self.let_go_long(task, meta, value, out);
             self.left(task, 1, out);
         } else {
+            self.settle_large(task, 1);
             self.held_bytes += value.len();
             self.hold(task, Held { count: 1, meta, result: HeldResult::Long(value) });
+        }
+    }
+
+    /// What lies in the arena of tasks whose outcomes wait for older ones is free, unless it leaves with them.
+    fn settle_large(&mut self, first: TaskId, count: usize) {
+        if self.large.is_empty() {
+            return;
+        }
+        for task in first.0..first.0 + count as u64 {
+            if self.with_payloads { self.large.settle(TaskId(task)) } else { self.large.remove(TaskId(task)) }
         }
     }
 
@@ -263,7 +283,7 @@ impl Ledger {
     fn release(&mut self, first: TaskId, count: usize) {
         if !self.large.is_empty() {
             for task in first.0..first.0 + count as u64 {
-                self.large.remove(&TaskId(task));
+                self.large.remove(TaskId(task));
             }
         }
         for (_, index, places) in self.parts(first, count) {
@@ -319,6 +339,7 @@ mod tests {
     use protocol::Arena;
 
     use super::*;
+    use crate::outcome::Reason;
 
     const META: Meta = Meta { attempts: 1, worker: 1, micros: 0, slow: false };
 
@@ -369,6 +390,26 @@ mod tests {
         ledger.settle(TaskId(0), META, Ok(b"a"), &mut out);
         assert!(arena.take(4096).is_some());
         assert_eq!(out.get(1).unwrap().payload, [7; 4096]);
+    }
+
+    #[test]
+    fn a_large_payload_that_nobody_wants_back_is_free_with_its_tasks_outcome() {
+        let arena = Arena::new(4096).unwrap();
+        let failure = Failure { reason: Reason::Cancelled, message: String::new(), history: Vec::new() };
+        for end in 0..3 {
+            let mut ledger = Ledger::new(Order::Input, false);
+            ledger.push(b"small");
+            ledger.push_large(arena.take(4096).unwrap());
+            assert_eq!(ledger.unsent_large(), 1);
+            let mut out = OutcomeBatch::new();
+            match end {
+                0 => ledger.settle(TaskId(1), META, Ok(b"b"), &mut out),
+                1 => ledger.settle_long(TaskId(1), META, vec![0; 100_000], &mut out),
+                _ => ledger.settle(TaskId(1), META, Err(Box::new(failure.clone())), &mut out),
+            }
+            assert!(out.is_empty() && arena.take(4096).is_some(), "{end}");
+            assert_eq!(ledger.unsent_large(), 0);
+        }
     }
 
     #[test]

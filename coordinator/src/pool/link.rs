@@ -40,8 +40,10 @@ pub(super) struct Link {
     pub(super) broke: Option<String>,
     /// Why it was killed, if it was us.
     pub(super) killed: Option<KillReason>,
-    /// When its link ended.
+    /// When its link ended, or its end was last looked for.
     pub(super) ended_at: Option<Time>,
+    /// How often its end was looked for.
+    looks: u32,
     pub(super) lines: Lines,
     /// A long value on its way.
     pub(super) long: Option<LongValue>,
@@ -64,6 +66,10 @@ struct Batches {
     sent: VecDeque<(BatchId, u64, usize)>,
     next: u64,
 }
+
+/// How often the end of a process is looked for after its link has ended: some seconds, on a busy machine. It may also
+/// be that only its first thread has ended.
+const MAX_LOOKS: u32 = 200;
 
 /// At most this many batches are remembered: more than a worker can have in its hands.
 const BATCHES: usize = 8;
@@ -106,6 +112,7 @@ impl Link {
             broke: None,
             killed: None,
             ended_at: None,
+            looks: 0,
             lines: Lines::default(),
             long: None,
             asked_for_outbox: false,
@@ -152,6 +159,13 @@ impl Link {
     /// Notes that it makes no sense; the first reason counts.
     pub(super) fn set_broke(&mut self, why: String) {
         self.broke.get_or_insert(why);
+    }
+
+    /// True where its process is being ended, or it has said goodbye, and that has not gone on for too long: a death
+    /// that is waited for.
+    pub(super) fn is_ending(&mut self) -> bool {
+        self.looks += 1;
+        self.looks < MAX_LOOKS && (self.goodbye || self.process.is_ending())
     }
 
     pub(super) fn greeted(&self) -> bool {

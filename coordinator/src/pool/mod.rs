@@ -23,6 +23,7 @@ mod feed;
 mod frames;
 mod held;
 mod holdup;
+mod large;
 mod ledger;
 mod lines;
 mod link;
@@ -33,6 +34,7 @@ mod report;
 mod sink;
 mod source;
 mod token;
+mod wait;
 
 use std::io;
 

@@ -78,6 +78,11 @@ impl Queue {
 
     /// Only the running task is blamed; its batch mates never started.
     fn blame(&self, phase: Phase, last: LastWords, leased: &[TaskId]) -> Option<(TaskId, Reason)> {
+        // A quarantined task was alone with the worker: whatever the cell says, nobody else can be to blame.
+        let lone = || match leased {
+            [task] if self.slots.get(*task).is_some_and(super::Slot::is_quarantined) => Some(*task),
+            _ => None,
+        };
         let running = last.running.map(|running| running.task);
         let reason = match (phase, last.death) {
             // Between the decision to kill and the kill, the worker may have gone on to another task.
@@ -87,14 +92,11 @@ impl Queue {
             (Phase::Killed(KillReason::Cancelled(unwanted)), _) => {
                 return running.filter(|task| *task == unwanted).map(|task| (task, Reason::Cancelled));
             }
+            // Nothing ran at the last look: a value that takes too long to send, or a worker that hangs behind it.
+            (Phase::Killed(KillReason::Stalled), _) => return lone().map(|task| (task, Reason::Timeout)),
             (Phase::Killed(KillReason::Protocol), _) => Reason::Protocol,
             (Phase::Killed(_), _) | (_, Death::Orderly | Death::NeverBorn) => return None,
             (_, Death::Crash(reason)) => reason,
-        };
-        // A quarantined task was alone with the worker: whatever the cell says, nobody else can be to blame.
-        let lone = || match leased {
-            [task] if self.slots.get(*task).is_some_and(super::Slot::is_quarantined) => Some(*task),
-            _ => None,
         };
         // Nonsense may be an earlier task's, as long as that one has not been reported.
         let certain = reason != Reason::Protocol || last.unreported == 0;
@@ -169,8 +171,9 @@ fn is_nonsense(phase: Phase, death: Death) -> bool {
     phase == Phase::Killed(KillReason::Protocol) || death == Death::Crash(Reason::Protocol)
 }
 
-/// A death that is neither our doing nor an orderly end.
+/// A death that is neither our doing alone nor an orderly end.
 fn is_unexplained(phase: Phase, death: Death) -> bool {
-    let ours = matches!(phase, Phase::Killed(reason) if reason != KillReason::Protocol);
+    let theirs = |reason| matches!(reason, KillReason::Protocol | KillReason::Stalled);
+    let ours = matches!(phase, Phase::Killed(reason) if !theirs(reason));
     !ours && matches!(death, Death::Crash(_))
 }

@@ -69,16 +69,21 @@ impl Queue {
 
     /// Tasks kept back so that every worker that is on its way finds one.
     fn reserved(&mut self, worker: WorkerId) -> usize {
+        self.on_their_way(Some(worker))
+    }
+
+    /// How many workers have yet to get their first task; `but` is not counted.
+    pub(super) fn on_their_way(&mut self, but: Option<WorkerId>) -> usize {
         if self.all_served {
             return 0;
         }
         let unserved = |state: &super::Worker| !state.served && state.incarnation <= 1;
         self.all_served = !self.workers.iter().any(unserved);
-        let on_its_way = |(index, state): &(usize, &super::Worker)| {
+        let counts = |(index, state): &(usize, &super::Worker)| {
             let alive = matches!(state.phase, Phase::Starting { .. } | Phase::Running);
-            *index != worker.index() && alive && unserved(state)
+            but.is_none_or(|but| *index != but.index()) && alive && unserved(state)
         };
-        self.workers.iter().enumerate().filter(on_its_way).count()
+        self.workers.iter().enumerate().filter(counts).count()
     }
 
     /// One worker, the least laden, is kept from being filled up while a lone task waits.

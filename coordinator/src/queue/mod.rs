@@ -222,6 +222,11 @@ impl Queue {
         usize::try_from(held).map_or(0, |held| self.config.window.saturating_sub(held))
     }
 
+    /// How many ready tasks are kept back for workers that have yet to get their first one.
+    pub fn kept_back(&mut self) -> usize {
+        self.on_their_way(None)
+    }
+
     /// Adds a task with a payload of `bytes` bytes and returns its id; ids count up from 0. Higher
     /// priorities run first. The caller keeps to [`room`](Self::room) and calls
     /// [`handle`](Self::handle) with [`Event::Tick`] after the last one of a group.

@@ -16,6 +16,9 @@ use rustix::process::{PidfdFlags, pidfd_open};
 
 use super::Exit;
 
+/// Among a process's flags: it is being ended (linux/sched.h).
+const PF_EXITING: u64 = 4;
+
 /// What to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Program {
@@ -111,6 +114,16 @@ impl Process {
         let _ = killpg(self.pid, signal);
     }
 
+    /// True where the kernel has begun to end it, or has ended it: it has been or will be seen to close its files, and
+    /// on a busy machine the rest may take a while.
+    pub fn is_ending(&self) -> bool {
+        // The seventh field behind the name, proc(5): the name is in parentheses, and may itself hold any of them.
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
+        let fields = stat.rsplit(')').next().unwrap_or_default();
+        let flags = fields.split_ascii_whitespace().nth(6).and_then(|flags| flags.parse::<u64>().ok());
+        flags.is_some_and(|flags| flags & PF_EXITING != 0)
+    }
+
     /// How it ended, where it has; what it left behind in its group is killed then.
     pub fn exit(&self) -> Option<Exit> {
         // The status stays to be collected by `drop`, so that the id stays taken until then.
@@ -180,6 +193,15 @@ mod tests {
         let process = sh("kill -STOP $$; exit 0");
         process.kill();
         assert_eq!(wait(&process), Exit::Signal(9));
+    }
+
+    #[test]
+    fn a_process_that_has_ended_is_told_from_one_that_lives() {
+        let process = sh("kill -STOP $$");
+        assert!(!process.is_ending());
+        process.kill();
+        wait(&process);
+        assert!(process.is_ending());
     }
 
     #[test]

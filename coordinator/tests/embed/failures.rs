@@ -43,12 +43,12 @@ fn predicates() {
 fn timeout() {
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("runs").display().to_string();
-    let limit = Duration::from_millis(50);
+    let limit = Duration::from_millis(500);
     let pool = Pool::builder().workers(1).timeout(limit).retries(2).function(behave).unwrap();
     let error = pool.submit(Behaviour::Hang(file)).unwrap().wait().unwrap_err();
     assert!(error.is_timeout() && !error.is_crash(), "{error}");
     assert_eq!(error.history().len(), 3);
-    assert!(error.to_string().contains("50ms"), "{error}");
+    assert!(error.to_string().contains("500ms"), "{error}");
     assert_eq!(pool.submit(Behaviour::Ok).unwrap().wait().unwrap(), 1);
 }
 

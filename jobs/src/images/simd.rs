@@ -25,6 +25,19 @@ fn with_avx2<R>(kernel: impl FnOnce() -> R) -> R {
     kernel()
 }
 
+/// Has the processor fetch `data` into its first-level cache, and goes on at once.
+#[inline(always)]
+pub(crate) fn prefetch(data: &[u8]) {
+    #[cfg(target_arch = "x86_64")]
+    for line in data.chunks(64) {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: the address is that of a slice's byte, and a prefetch is a hint that changes nothing.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = data;
+}
+
 /// Pixels that [`gray_blocks`] takes at once.
 pub(crate) const GRAY_BLOCK: usize = 32;
 

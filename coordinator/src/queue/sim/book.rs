@@ -336,7 +336,10 @@ impl Book {
             self.tasks[task.0 as usize].kills += 1;
             hands.retain(|other| *other != task);
         } else if let (Death::Crash(_), Some(first)) = (death, hands.first())
-            && (!matches!(phase, Phase::Killed(_)) || phase == Phase::Killed(KillReason::Protocol))
+            && match phase {
+                Phase::Killed(reason) => matches!(reason, KillReason::Protocol | KillReason::Stalled),
+                _ => true,
+            }
         {
             let first = *first;
             if nonsense {
@@ -387,6 +390,7 @@ impl Book {
             (Phase::Killed(KillReason::Cancelled(unwanted)), _) => {
                 (running == Some(unwanted)).then_some((unwanted, Reason::Cancelled))
             }
+            (Phase::Killed(KillReason::Stalled), _) => Some((alone?, Reason::Timeout)),
             (Phase::Killed(KillReason::Protocol), _) => Some((running.or(alone)?, Reason::Protocol)),
             (Phase::Killed(_), _) => None,
             (_, Death::Crash(reason)) => Some((running.or(alone)?, reason)),

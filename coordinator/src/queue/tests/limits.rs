@@ -1,5 +1,7 @@
 //! Time limits.
 
+use std::time::Duration;
+
 use protocol::TaskId;
 
 use super::{MS, Rig, config, crash, kill, ok};
@@ -89,6 +91,28 @@ fn a_worker_with_work_and_no_sign_of_life_is_killed_and_nobody_charged() {
     assert_eq!(rig.take(), [observe.clone(), observe, kill(0, KillReason::Stalled)]);
     rig.died(0, None, crash(Reason::Signal));
     assert_eq!(rig.charges(), []);
+}
+
+#[test]
+fn a_task_with_which_three_workers_stall_is_charged_a_timeout_and_its_mates_nothing() {
+    let mut rig = Rig::working(QueueConfig { soft_timeout: None, retries: 0, ..limited() }, 4);
+    let stall = |rig: &mut Rig| {
+        rig.wait(MS * 100);
+        rig.hear(Event::Observed { worker: WorkerId(0), running: None });
+        rig.wait(MS * 100);
+        // It went on between the look and the kill.
+        rig.hear(Event::Observed { worker: WorkerId(0), running: None });
+        rig.died(0, Some((0, 1)), crash(Reason::Signal));
+        let charges = rig.charges();
+        rig.wait(Duration::from_secs(1));
+        rig.started(0);
+        charges
+    };
+    assert_eq!(stall(&mut rig), []);
+    assert_eq!(stall(&mut rig), []);
+    assert_eq!(rig.sent(), [(0, vec![0])], "it is alone now");
+    assert_eq!(stall(&mut rig), [(0, 1, Reason::Timeout, true)]);
+    assert_eq!(rig.sent(), [(0, vec![1, 2, 3])]);
 }
 
 #[test]

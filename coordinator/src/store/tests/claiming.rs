@@ -1,6 +1,10 @@
-use super::support::*;
-use protocol::TaskId;
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
 
+use protocol::TaskId;
+use rustix::fs::inotify;
+
+use super::support::*;
 use crate::store::{
     Fingerprint, InputFile, NewRun, PayloadHash, Purpose, Reader, RunEnd, RunState, StoreError,
 };
@@ -39,6 +43,15 @@ fn a_run_whose_owner_is_gone_is_interrupted_and_can_be_claimed() {
     assert_eq!(kinds, ["started", "resumed"]);
 }
 
+/// Tells of every look at who has which run.
+fn looks_at_locks(place: &Place) -> OwnedFd {
+    let mut locks = place.path().into_os_string();
+    locks.push("-locks");
+    let looks = inotify::init(inotify::CreateFlags::CLOEXEC).unwrap();
+    inotify::add_watch(&looks, &locks, inotify::WatchFlags::OPEN).unwrap();
+    looks
+}
+
 #[test]
 fn a_lock_that_follows_its_dead_owner_late_keeps_nobody_out() {
     let place = Place::new();
@@ -48,9 +61,12 @@ fn a_lock_that_follows_its_dead_owner_late_keeps_nobody_out() {
     // The owner is dead, and something still has a copy of its lock.
     let sql = "UPDATE runs SET owner_start = owner_start + 1";
     rusqlite::Connection::open(place.path()).unwrap().execute(sql, []).unwrap();
+    let looks = looks_at_locks(&place);
     let copy = std::thread::spawn(move || {
-        // How late it follows; where nobody waits for it yet, nothing is shown, and nothing fails.
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        // Who looks a second time has found it taken the first time, and waits.
+        let mut buffer = [MaybeUninit::uninit(); 64];
+        let mut looks = inotify::Reader::new(looks, &mut buffer);
+        (0..2).for_each(|_| assert!(looks.next().is_ok()));
         drop(run);
     });
     let unfinished = store.newest_unfinished().unwrap().unwrap();

@@ -47,7 +47,7 @@ pub fn adaptive_mean(
 ) -> Raster {
     let rule = Rule::new(c, max, polarity);
     let mut mask = buffers.like(gray, 1);
-    let rows = mask.data_mut().chunks_exact_mut(gray.width()).zip(gray.rows());
+    let out = mask.data_mut();
     // mean < pixel + offset, where mean = (sum + area/2) / area: without the division.
     let area = (block * block) as i32;
     let shift = area * rule.offset - area / 2;
@@ -59,11 +59,9 @@ pub fn adaptive_mean(
                     gray,
                     block,
                     Border::Replicate,
-                    rows,
+                    out,
                     #[inline(always)]
-                    |sums, (mask, row)| {
-                        compare_u16(sums, row, area as u16, shift, rule, mask);
-                    },
+                    |sums, row| compare_u16(sums, row, area as u16, shift, rule),
                 );
             },
         );
@@ -75,11 +73,9 @@ pub fn adaptive_mean(
                     gray,
                     block,
                     Border::Replicate,
-                    rows,
+                    out,
                     #[inline(always)]
-                    |sums, (mask, row)| {
-                        compare_u32(sums, row, area, shift, rule, mask);
-                    },
+                    |sums, row| compare_u32(sums, row, area, shift, rule),
                 );
             },
         );
@@ -89,20 +85,24 @@ pub fn adaptive_mean(
 
 /// Sums stay below 65,535 here, so that a bound that saturates there or at 0 decides as the true one would.
 #[inline(always)]
-fn compare_u16(sums: &[u16], row: &[u8], area: u16, shift: i32, rule: Rule, mask: &mut [u8]) {
+fn compare_u16<const N: usize>(sums: &[u16; N], row: &[u8; N], area: u16, shift: i32, rule: Rule) -> [u8; N] {
     let amount = shift.unsigned_abs().min(u16::MAX.into()) as u16;
     let (more, less) = if shift < 0 { (0, amount) } else { (amount, 0) };
+    let mut mask = [0; N];
     for ((mask, pixel), sum) in mask.iter_mut().zip(row).zip(sums) {
         let bound = (u16::from(*pixel) * area).saturating_add(more).saturating_sub(less);
         *mask = rule.side(*sum < bound);
     }
+    mask
 }
 
 #[inline(always)]
-fn compare_u32(sums: &[u32], row: &[u8], area: i32, shift: i32, rule: Rule, mask: &mut [u8]) {
+fn compare_u32<const N: usize>(sums: &[u32; N], row: &[u8; N], area: i32, shift: i32, rule: Rule) -> [u8; N] {
+    let mut mask = [0; N];
     for ((mask, pixel), sum) in mask.iter_mut().zip(row).zip(sums) {
         *mask = rule.side((*sum as i32) < i32::from(*pixel) * area + shift);
     }
+    mask
 }
 
 #[cfg(test)]

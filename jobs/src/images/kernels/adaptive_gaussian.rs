@@ -65,12 +65,17 @@ impl Strip {
         let lanes = columns.len().next_multiple_of(LANES);
         let margin = (weights.len() / 2) as isize;
         for y in -margin..height as isize + margin {
-            let source = gray.row(Border::Replicate.index(y, height));
+            let row_at = |y: isize| gray.row(Border::Replicate.index(y, height));
+            // A strip's rows lie far apart: the processor does not see which ones are next.
+            simd::prefetch(&row_at(y + 1)[columns.clone()]);
             let padded = &mut self.padded[..lanes + weights.len() - 1];
-            load(source, left, weights.len() / 2, padded);
+            load(row_at(y), left, weights.len() / 2, padded);
             let slot = y.rem_euclid(self.ring.len() as isize) as usize;
             sum_row(padded, weights, &mut self.ring[slot][..lanes]);
             let Ok(middle) = usize::try_from(y - margin) else { continue };
+            if let Some(next) = mask.get((middle + 1) * width..) {
+                simd::prefetch(next.get(columns.clone()).unwrap_or_default());
+            }
             let out = &mut mask[middle * width..][columns.clone()];
             self.compare(middle as isize, weights, &gray.row(middle)[columns.clone()], rule, out);
         }

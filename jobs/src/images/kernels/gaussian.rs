@@ -75,7 +75,7 @@ pub fn gaussian_blur(image: &Raster, size: usize, sigma: Option<f64>, buffers: &
 
 /// Samples of a strip of columns: the rows of the window stay in the cache, and few in number however wide an
 /// image is.
-const STRIP: usize = 2048;
+const STRIP: usize = 1024;
 /// Samples whose sums are kept in registers.
 const LANES: usize = 32;
 
@@ -94,22 +94,40 @@ fn blur_strip(image: &Raster, left: usize, weights: &[u16], out: &mut [u8]) {
 
     let ahead = margin as isize;
     for y in -ahead..height as isize + ahead {
-        load(image.row(Border::Reflect101.index(y, height)), left, margin, channels, &mut padded);
+        let row_at = |y: isize| image.row(Border::Reflect101.index(y, height));
+        simd::prefetch(&row_at(y + 1)[columns.clone()]);
+        load(row_at(y), left, margin, channels, &mut padded);
         blur_row(&padded, weights, channels, &mut ring[slot(y)..][..blocks]);
         let Ok(middle) = usize::try_from(y - ahead) else { continue };
+        if let Some(next) = out.get((middle + 1) * len..) {
+            simd::prefetch(next.get(columns.clone()).unwrap_or_default());
+        }
         // Rows at the same distance from the middle one share their weight.
         let center = (slot(y - ahead), u32::from(weights[margin]));
         pairs.clear();
         pairs.extend((0..ahead).zip(weights).map(|(distance, weight)| {
             (slot(y - 2 * ahead + distance), slot(y - distance), u32::from(*weight))
         }));
-        for (index, out) in out[middle * len..][columns.clone()].chunks_mut(LANES).enumerate() {
-            let totals = sum_columns(&ring, index, center, &pairs);
-            for (sample, total) in out.iter_mut().zip(totals) {
-                *sample = (total >> 16) as u8;
-            }
+        let (whole, rest) = out[middle * len..][columns.clone()].as_chunks_mut();
+        let last = whole.len();
+        for (index, out) in whole.iter_mut().enumerate() {
+            *out = rounded(sum_columns(&ring, index, center, &pairs));
+        }
+        if !rest.is_empty() {
+            let samples = rounded(sum_columns(&ring, last, center, &pairs));
+            rest.copy_from_slice(&samples[..rest.len()]);
         }
     }
+}
+
+/// The samples of sums in 65,536ths that have a half to round by.
+#[inline(always)]
+fn rounded(totals: [u32; LANES]) -> [u8; LANES] {
+    let mut samples = [0; LANES];
+    for (sample, total) in samples.iter_mut().zip(totals) {
+        *sample = (total >> 16) as u8;
+    }
+    samples
 }
 
 /// The weighted sums of block `index`'s columns, in 65,536ths, with a half to round by. `middle` is a row's slot
@@ -150,15 +168,20 @@ fn load(source: &[u8], left: usize, margin: usize, channels: usize, padded: &mut
     }
 }
 
-/// One row, in 256ths: 256 · 255 fits.
+/// One row, in 256ths: 256 · 255 fits. Samples at the same distance from the middle one share their weight.
 #[inline(always)]
 fn blur_row(padded: &[u8], weights: &[u16], channels: usize, row: &mut [[u16; LANES]]) {
+    let margin = weights.len() / 2;
     for (index, sums) in row.iter_mut().enumerate() {
+        let samples = |tap: usize| &padded[index * LANES + tap * channels..][..LANES];
         let mut totals = [0; LANES];
-        for (tap, weight) in weights.iter().enumerate() {
-            let samples = &padded[index * LANES + tap * channels..][..LANES];
-            for (total, sample) in totals.iter_mut().zip(samples) {
-                *total += u16::from(*sample) * *weight;
+        for (total, sample) in totals.iter_mut().zip(samples(margin)) {
+            *total = u16::from(*sample) * weights[margin];
+        }
+        for (tap, weight) in weights[..margin].iter().enumerate() {
+            let pairs = samples(tap).iter().zip(samples(2 * margin - tap));
+            for (total, (left, right)) in totals.iter_mut().zip(pairs) {
+                *total += (u16::from(*left) + u16::from(*right)) * *weight;
             }
         }
         *sums = totals;

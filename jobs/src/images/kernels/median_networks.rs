@@ -8,9 +8,10 @@
 
 use super::border::Border;
 use crate::images::raster::Raster;
+use crate::images::simd;
 
 /// Medians that are found at once.
-const LANES: usize = 32;
+const LANES: usize = 64;
 
 type Samples = [u8; LANES];
 
@@ -88,42 +89,91 @@ impl Network<5> for TwentyFive {
 /// goes on with its edge pixels.
 #[inline(always)]
 pub(super) fn medians<const SIZE: usize, N: Network<SIZE>>(image: &Raster, out: &mut [u8]) {
-    let (width, height, channels, len) = (image.width(), image.height(), image.channels(), image.row_len());
+    // Known distances between neighbours spare most checks of bounds.
+    match image.channels() {
+        1 => medians_of::<SIZE, 1, N>(image, out),
+        _ => medians_of::<SIZE, 3, N>(image, out),
+    }
+}
+
+#[inline(always)]
+fn medians_of<const SIZE: usize, const CHANNELS: usize, N: Network<SIZE>>(image: &Raster, out: &mut [u8]) {
+    let (width, height, len) = (image.width(), image.height(), image.row_len());
     let margin = SIZE / 2;
     // Whole blocks: what the last ones have beyond the row is computed and dropped.
-    let room = (len.next_multiple_of(LANES) + 2 * margin * channels).next_multiple_of(LANES);
-    let mut rows: [Vec<u8>; SIZE] = std::array::from_fn(|_| vec![0; room]);
-    let mut sorted: [Vec<u8>; SIZE] = std::array::from_fn(|_| vec![0; room]);
-    let load = |rows: &mut [Vec<u8>; SIZE], y: isize| {
-        // Columns are sorted: a row may stand anywhere.
-        let row = &mut rows[y.rem_euclid(SIZE as isize) as usize];
-        row[margin * channels..][..len].copy_from_slice(image.row(Border::Replicate.index(y, height)));
-        Border::Replicate.pad(row, width, margin, channels);
+    let mut sorted = [(); SIZE].map(|()| vec![0; len.next_multiple_of(LANES) + 2 * margin * CHANNELS]);
+    let row_at = |y: usize, place: usize| {
+        image.row(Border::Replicate.index((y + place) as isize - margin as isize, height))
     };
-    for y in -(margin as isize)..margin as isize {
-        load(&mut rows, y);
-    }
-    for (y, out) in (0_isize..).zip(out.chunks_exact_mut(len)) {
-        load(&mut rows, y + margin as isize);
-        for start in (0..room).step_by(LANES) {
-            let column = N::sort_columns(std::array::from_fn(|row| samples(&rows[row], start)));
-            for (sorted, column) in sorted.iter_mut().zip(column) {
-                sorted[start..][..LANES].copy_from_slice(&column);
-            }
+    for (y, out) in out.chunks_exact_mut(len).enumerate() {
+        let mut rows: [&[u8]; SIZE] = [&[]; SIZE];
+        for (place, row) in rows.iter_mut().enumerate() {
+            *row = row_at(y, place);
         }
-        for (start, out) in (0..).step_by(LANES).zip(out.chunks_mut(LANES)) {
-            let window =
-                |row: usize| std::array::from_fn(|column| samples(&sorted[row], start + column * channels));
-            let medians = N::select(std::array::from_fn(window));
-            out.copy_from_slice(&medians[..out.len()]);
+        let next = row_at(y, SIZE);
+        let rest = len - len % LANES;
+        for start in (0..rest).step_by(LANES) {
+            simd::prefetch(&next[start..][..LANES]);
+            let mut column = [[0; LANES]; SIZE];
+            for (column, row) in column.iter_mut().zip(rows) {
+                *column = samples(&row[start..]);
+            }
+            store_sorted::<SIZE, N>(column, &mut sorted, margin * CHANNELS + start);
+        }
+        if rest < len {
+            let mut column = [[0; LANES]; SIZE];
+            for (column, row) in column.iter_mut().zip(rows) {
+                column[..len - rest].copy_from_slice(&row[rest..]);
+            }
+            store_sorted::<SIZE, N>(column, &mut sorted, margin * CHANNELS + rest);
+        }
+        for sorted in &mut sorted {
+            Border::Replicate.pad(sorted, width, margin, CHANNELS);
+        }
+        // A copy whose length is not known is a call, which takes longer than the medians.
+        let (blocks, rest) = out.as_chunks_mut();
+        let whole = blocks.len();
+        for (index, out) in blocks.iter_mut().enumerate() {
+            *out = N::select(windows::<SIZE, CHANNELS>(&sorted, index * LANES));
+        }
+        if !rest.is_empty() {
+            let last = N::select(windows::<SIZE, CHANNELS>(&sorted, whole * LANES));
+            rest.copy_from_slice(&last[..rest.len()]);
         }
     }
 }
 
 #[inline(always)]
-fn samples(row: &[u8], start: usize) -> Samples {
+fn store_sorted<const SIZE: usize, N: Network<SIZE>>(
+    column: [Samples; SIZE],
+    sorted: &mut [Vec<u8>; SIZE],
+    start: usize,
+) {
+    for (sorted, column) in sorted.iter_mut().zip(N::sort_columns(column)) {
+        sorted[start..][..LANES].copy_from_slice(&column);
+    }
+}
+
+/// The windows that begin at `start` and beyond.
+#[inline(always)]
+fn windows<const SIZE: usize, const CHANNELS: usize>(
+    sorted: &[Vec<u8>; SIZE],
+    start: usize,
+) -> [[Samples; SIZE]; SIZE] {
+    let mut windows = [[[0; LANES]; SIZE]; SIZE];
+    for (window, sorted) in windows.iter_mut().zip(sorted) {
+        let sorted = &sorted[start..][..LANES + (SIZE - 1) * CHANNELS];
+        for (column, sample) in window.iter_mut().enumerate() {
+            *sample = samples(&sorted[column * CHANNELS..]);
+        }
+    }
+    windows
+}
+
+#[inline(always)]
+fn samples(from: &[u8]) -> Samples {
     let mut samples = [0; LANES];
-    samples.copy_from_slice(&row[start..][..LANES]);
+    samples.copy_from_slice(&from[..LANES]);
     samples
 }
 

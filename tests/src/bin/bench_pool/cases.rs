@@ -4,7 +4,9 @@ use std::cell::RefCell;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use coordinator::pool::{BatchSize, Control, Controlled, Limits, PoolOptions, Sink, Source, run as run_pool};
+use coordinator::pool::{
+    ARENA_BYTES, BatchSize, Control, Controlled, Limits, PoolOptions, Sink, Source, run as run_pool,
+};
 use protocol::{Arena, monotonic_nanos};
 use serde_json::{Value, json};
 
@@ -92,9 +94,9 @@ fn pareto(task: u64) -> Duration {
 
 /// Long payloads in, looked at or echoed.
 fn large(workers: u32, count: u64, bytes: usize, copied: bool, work: Work) -> Result<Value, String> {
-    let arena = Arena::new((bytes * 3 * workers as usize).max(8 * MIB)).map_err(|error| error.to_string())?;
+    let arena = Arena::new(ARENA_BYTES.max(bytes)).map_err(|error| error.to_string())?;
     let copy_from = copied.then(|| vec![1; bytes]);
-    let mut source = Large { arena, bytes, copy_from, left: count };
+    let mut source = Large { arena, bytes, copy_from, left: count, touched: 0 };
     let (seconds, sum) = timed(workers, work, &mut source, count)?;
     let wanted = count * if work == Work::Echo { bytes as u64 } else { 8 };
     // One byte of ones is looked at in each page.
@@ -103,7 +105,10 @@ fn large(workers: u32, count: u64, bytes: usize, copied: bool, work: Work) -> Re
         return Err(format!("{} bytes came back, not {wanted}", sum.bytes));
     }
     let gigabytes = count as f64 * bytes as f64 / 1e9;
-    Ok(json!({"tasks": count, "bytes": bytes, "seconds": seconds, "gb_per_second": gigabytes / seconds}))
+    let touched = source.touched;
+    Ok(
+        json!({"tasks": count, "bytes": bytes, "seconds": seconds, "gb_per_second": gigabytes / seconds, "touched": touched}),
+    )
 }
 
 /// One task at a time, each after the other's answer.

@@ -27,13 +27,15 @@ impl<F: FnMut(u64) -> [u8; 8]> Source for Made<F> {
     }
 }
 
-/// Payloads in shared memory, as many as there is room for.
+/// Payloads in shared memory, as many as the pool asks for.
 pub(crate) struct Large {
     pub(crate) arena: Arena,
     pub(crate) bytes: usize,
     /// Fills a payload; absent: it is taken as it lies there.
     pub(crate) copy_from: Option<Vec<u8>>,
     pub(crate) left: u64,
+    /// How much of the arena was ever used, in bytes.
+    pub(crate) touched: usize,
 }
 
 impl Large {
@@ -54,6 +56,7 @@ impl Source for Large {
         // Room comes with the outcomes, and they wake the pool.
         let Some(mut extent) = self.arena.take(self.bytes) else { return Supply::Pending };
         self.fill(&mut extent);
+        self.touched = self.touched.max(extent.offset() + extent.len());
         into.large.push((into.payloads.len(), extent));
         into.payloads.push(&[]);
         self.left -= 1;

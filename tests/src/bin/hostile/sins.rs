@@ -66,6 +66,7 @@ sins! {
     Trailing = "trailing", "A frame with a byte behind its end.";
     CutSilence = "cut-silence", "The beginning of a frame, then silence.";
     CutExit = "cut-exit", "The beginning of a frame, then the end.";
+    HalfValue = "half-value", "The beginning of a long value, then silence.";
     Drip = "drip", "A frame that comes byte by byte and never ends.";
     Status = "status", "An outcome with an unknown status.";
     Lengths = "lengths", "An outcome longer than its frame.";
@@ -112,7 +113,7 @@ impl Sin {
         let harmless =
             [UnknownTask, OthersTasks, OtherAttempt, Duplicate, Goodbye, Descriptors, Mutant, Die, Starts];
         // These are for a time limit, or their own end.
-        let slow = [CutSilence, CutExit, Drip];
+        let slow = [CutSilence, HalfValue, CutExit, Drip];
         !harmless.contains(&self) && !slow.contains(&self)
     }
 }
@@ -194,6 +195,11 @@ impl Act<'_> {
             Sin::Trailing => send(&[0, 0]),
             Sin::CutSilence => {
                 write(link, &cut())?;
+                std::thread::sleep(WAIT);
+                Ok(())
+            }
+            Sin::HalfValue => {
+                self.offer(link, &[(0, 1 << 20, 1 << 20)], 1)?;
                 std::thread::sleep(WAIT);
                 Ok(())
             }
