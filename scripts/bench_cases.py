@@ -76,7 +76,7 @@ class Cases:
             self.ours("tiny", f"10{power}", scale=count / 2e7)
             for power, count in [("⁶", 1e6), ("⁴", 1e4), ("⁵", 1e5), ("⁷", 1e7), ("⁸", 1e8)]])
         yield Comparison("10⁷ tiny tasks by workers", RATE, [
-            self.ours("tiny", f"{workers} workers", workers=workers, scale=0.5) for workers in (2, 1, 4, 8, 16, 32, 64)])
+            self.ours("tiny", f"{workers} worker{'s'[:workers - 1]}", workers=workers, scale=0.5) for workers in (2, 1, 4, 8, 16, 32, 64)])
         yield Comparison("`primes` over 10⁷ small numbers into JSONL, 2 workers", RATE, [
             Side("`run --store none`", lambda: self.primes(False)), Side("`run`", lambda: self.primes(True)),
             Side("`run --store none`, to /dev/null", lambda: self.primes_on_terminal("never")),
