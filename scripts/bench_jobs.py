@@ -19,6 +19,7 @@ import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -30,6 +31,8 @@ from bench_programs import machine
 
 COORDINATOR = Path("target/release/coordinator").resolve()
 DATA = Path("target/bench-data").resolve()
+# Outputs of earlier rounds; removed when all is measured.
+ASIDE = DATA / "aside"
 PEERS = Path("scripts/peers").resolve()
 READ_FLOOR = Path("target/read_floor").resolve()
 SEED = 20261121
@@ -41,7 +44,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="only comparisons with this in their name")
     options = parser.parse_args()
-    DATA.mkdir(parents=True, exist_ok=True)
+    ASIDE.mkdir(parents=True, exist_ok=True)
     print(f"{versions()}; seed {SEED}; load {os.getloadavg()[0]:.1f}\n")
     print("| what | ours | peer | peer's time / ours | ours, CPU | peer, CPU | answer |")
     print("|---|---|---|---|---|---|---|")
@@ -49,6 +52,7 @@ def main():
     for makes in (sums, table, primes, pi, images):
         for case in makes(options):
             bad += not compare(options.rounds, **case)
+    shutil.rmtree(ASIDE)
     sys.exit(1 if bad else 0)
 
 
@@ -213,16 +217,21 @@ def images(options):
         text = (f"kind = 'images'\n[input]\nglob = '{folder}/*.jpg'\n[[params.step]]\nop = 'grayscale'\n"
                 "[[params.step]]\nop = 'adaptive-threshold'\nmethod = 'gaussian'\nblock = 11\nc = 2\n"
                 f"[output]\ndir = '{out}'\nformat = 'png'\n")
-        run = coordinator("images", text, "--force")
-        def fresh():
-            shutil.rmtree(out, ignore_errors=True)
-            return run()
         yield {
             "name": f"{name} (peer: OpenCV and Pool)",
-            "ours": fresh,
-            "peer": program(sys.executable, PEERS / "crops.py", os.cpu_count(), folder, peer_out),
+            "ours": into_new(out, coordinator("images", text)),
+            "peer": into_new(peer_out, program(sys.executable, PEERS / "crops.py", os.cpu_count(), folder, peer_out)),
             "right": lambda _: len(list(out.rglob("*.png"))) == len(list(folder.iterdir())),
         }
+
+
+def into_new(folder, call):
+    """Neither side finds what it made before. That is only put aside: after many deletions ext4 is slow to make files."""
+    def fresh():
+        if folder.exists():
+            folder.rename(tempfile.mkdtemp(dir=ASIDE))
+        return call()
+    return fresh
 
 
 def photos():
