@@ -67,8 +67,9 @@ struct Batches {
     next: u64,
 }
 
-/// How often the end of a process is looked for after its link has ended: some seconds, on a busy machine. It may also
-/// be that only its first thread has ended.
+/// How often the end of a process is looked for after its link has ended, before it is taken for one that lives on: for
+/// ten seconds. On a busy machine an end takes long; but it may also be that only the first thread has ended, or that a
+/// goodbye was a lie.
 const MAX_LOOKS: u32 = 200;
 
 /// At most this many batches are remembered: more than a worker can have in its hands.
