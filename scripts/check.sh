@@ -22,7 +22,7 @@ case $code in
     *) exit "$code" ;;
 esac
 # What would be published holds together; protocol, which needs no sibling, builds from what is in its package.
-cargo package --workspace --exclude tests --exclude api --allow-dirty --no-verify --offline --quiet
+cargo package --workspace --exclude tests --exclude api --exclude modules --allow-dirty --no-verify --offline --quiet
 cargo package --package protocol --allow-dirty --offline --quiet
 scripts/install_cargo_deny.sh || true
 if cargo deny --version >/dev/null 2>&1; then
