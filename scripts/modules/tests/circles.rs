@@ -12,7 +12,6 @@ const KNOWN: &[&str] = &[
     "lib jobs: primes",
     "lib jobs: reduce::plan",
     "lib jobs: spec",
-    "lib coordinator: cli",
     "lib coordinator: embed",
     "lib coordinator: job",
     "lib coordinator: observe",
