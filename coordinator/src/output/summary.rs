@@ -226,11 +226,7 @@ mod tests {
     }
 
     fn failures() -> FailureTally {
-        let failure = Failure {
-            reason: Reason::Signal,
-            message: "killed by SIGSEGV\nin the middle".into(),
-            history: Vec::new(),
-        };
+        let failure = Failure::new(Reason::Signal, "killed by SIGSEGV\nin the middle".into(), Vec::new());
         let mut batch = OutcomeBatch::new();
         for _ in 0..6 {
             batch.push(Outcome {

@@ -5,9 +5,9 @@ use std::time::SystemTime;
 use jobs::Outputs;
 
 use super::incremental::Carry;
+use super::planner::Earlier;
 use super::record::{COMPLETING, Recorder};
 use super::restore::{Restore, RestoreTrouble};
-use crate::pool::Earlier;
 use crate::store::{ClaimedRun, NewRun, RunId, RunInfo, Store, StoreError, WriterOptions};
 
 /// Where a run is kept.

@@ -1,0 +1,103 @@
+//! What the queue itself costs a task, without processes, links or clocks: `cargo bench -p unhurt-queue --bench queue`.
+#![allow(clippy::unwrap_used, reason = "a benchmark may stop at the first error")]
+
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use divan::Bencher;
+use divan::counter::ItemsCount;
+use queue::{BatchSize, Command, Death, Event, Leases, Queue, QueueConfig, Report, Time, Verdict, WorkerId};
+
+fn main() {
+    divan::main();
+}
+
+const TASKS: u64 = 100_000;
+/// How long a task takes, as the queue is told.
+const TASK: Duration = Duration::from_nanos(50);
+
+/// 0: automatic.
+#[divan::bench(args = [0, 1, 64, 512])]
+fn batches_of(bencher: Bencher<'_, '_>, size: u32) {
+    let batch = NonZeroU32::new(size).map_or(BatchSize::Auto, BatchSize::Fixed);
+    let config = QueueConfig { workers: 2, batch, ..QueueConfig::default() };
+    bencher.counter(ItemsCount::new(TASKS)).bench_local(|| through(config.clone()));
+}
+
+#[divan::bench(sample_count = 10, args = [1, 8, 64, 512])]
+fn workers(bencher: Bencher<'_, '_>, workers: u32) {
+    let config = QueueConfig { workers, ..QueueConfig::default() };
+    bencher.counter(ItemsCount::new(TASKS)).bench_local(|| through(config.clone()));
+}
+
+#[divan::bench]
+fn as_they_come(bencher: Bencher<'_, '_>) {
+    let config = QueueConfig { workers: 2, in_order: false, ..QueueConfig::default() };
+    bencher.counter(ItemsCount::new(TASKS)).bench_local(|| through(config.clone()));
+}
+
+/// Takes all tasks through a queue whose workers do at once what they are told.
+fn through(config: QueueConfig) {
+    let mut desk =
+        Desk { queue: Queue::new(config), now: Time(0), said: VecDeque::new(), reports: Vec::new() };
+    let (mut left, mut commands) = (TASKS, Vec::new());
+    desk.tell(Event::Tick, &mut commands);
+    while !desk.queue.is_joined() {
+        let room = left.min(desk.queue.room() as u64);
+        if room > 0 {
+            left -= room;
+            desk.queue.put_all((0..room).map(|_| 8), 0);
+            desk.tell(Event::Tick, &mut commands);
+            if left == 0 {
+                desk.tell(Event::PlanEnded, &mut commands);
+            }
+        }
+        desk.said.extend(commands.drain(..));
+        let Some(command) = desk.said.pop_front() else { continue };
+        desk.obey(command, &mut commands);
+    }
+    assert_eq!(desk.queue.counts().ok, TASKS);
+}
+
+struct Desk {
+    queue: Queue,
+    now: Time,
+    said: VecDeque<Command>,
+    reports: Vec<Report>,
+}
+
+impl Desk {
+    fn tell(&mut self, event: Event<'_>, commands: &mut Vec<Command>) {
+        self.queue.handle(self.now, event, commands);
+    }
+
+    fn obey(&mut self, command: Command, commands: &mut Vec<Command>) {
+        match command {
+            Command::Start { worker, .. } => self.tell(Event::Started { worker }, commands),
+            Command::Send { worker, tasks, .. } => self.run(worker, &tasks, commands),
+            // By then, everything has been run.
+            Command::Recall { worker, batch, .. } => {
+                self.tell(Event::Recalled { worker, batch, started: usize::MAX }, commands);
+            }
+            Command::Pill { worker } => {
+                let death = Death::Orderly;
+                self.tell(Event::Died { worker, running: None, unreported: 0, death }, commands);
+            }
+            _ => {}
+        }
+    }
+
+    fn run(&mut self, worker: WorkerId, tasks: &[Leases], commands: &mut Vec<Command>) {
+        let ok = |leases: &Leases| {
+            let Leases { first, count, attempt } = *leases;
+            Report { first, count, attempt, verdict: Verdict::Ok }
+        };
+        self.reports.clear();
+        self.reports.extend(tasks.iter().map(ok));
+        let busy = TASK * tasks.iter().map(|leases| leases.count).sum::<u32>();
+        self.now = self.now.after(busy);
+        let event = Event::Outcomes { worker, busy, reports: &self.reports };
+        self.queue.handle(self.now, event, commands);
+    }
+}
