@@ -57,8 +57,15 @@ fn describe_tasks(
         presenter.input(payload, &mut input)?;
         line(text, "", &format!("{id}: {}", printable(&input)));
     }
+    let mut action = String::new();
+    if let Some(payload) = first.iter().next() {
+        presenter.action(0, payload, &mut action)?;
+    }
     if more && total.is_none_or(|total| total > first.len() as u64) {
         line(text, "", "…");
+    }
+    if !action.is_empty() {
+        line(text, "does", &printable(&action));
     }
     Ok(())
 }
