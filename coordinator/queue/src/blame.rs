@@ -6,6 +6,7 @@ use core::time::Duration;
 use ids::TaskId;
 
 use super::batch::Batch;
+use super::holds::cannot_happen;
 use super::slots::State;
 use super::worker::Phase;
 use super::{Command, Course, Death, KillReason, Queue, Running, Time, WorkerId, is_leased_by};
@@ -112,7 +113,9 @@ impl Queue {
         reason: Reason,
         out: &mut Vec<Command>,
     ) {
-        let Some(slot) = self.slots.get_mut(task) else { return };
+        let Some(slot) = self.slots.get_mut(task) else {
+            return cannot_happen!("task {task} is charged, and unknown");
+        };
         slot.kills = slot.kills.saturating_add(1);
         let attempt = slot.attempts.saturating_add(1);
         let fate = self.charge(now, task, reason);

@@ -7,6 +7,7 @@ use core::time::Duration;
 use ids::TaskId;
 
 use super::batch::Batch;
+use super::holds::cannot_happen;
 use super::ready::Pick;
 use super::slots::{Leasing, State};
 use super::worker::{CREDIT, Phase};
@@ -100,6 +101,8 @@ impl Queue {
     fn lease_lone(&mut self, worker: WorkerId, now: Time, out: &mut Vec<Command>) {
         while let Some(task) = self.ready.pop_lone() {
             let Some(slot) = self.slots.get_mut(task) else { continue };
+            // Cancelled ones have been taken out.
+            debug_assert!(slot.state == State::Ready, "task {task} is to run alone, and is {:?}", slot.state);
             if slot.state != State::Ready {
                 continue;
             }
@@ -145,7 +148,9 @@ impl Queue {
         let id = BatchId(self.next_batch);
         self.next_batch += 1;
         let watch = self.shortest_limit();
-        let Some(state) = self.worker_mut(worker) else { return };
+        let Some(state) = self.worker_mut(worker) else {
+            return cannot_happen!("tasks for {worker}, which is none of ours");
+        };
         let count = tasks.iter().map(|leases| leases.count as usize).sum();
         state.served = true;
         state.leased_total += count as u64;
@@ -228,7 +233,11 @@ impl Queue {
     pub(super) fn give_back(&mut self, tasks: &[TaskId], out: &mut Vec<Command>) -> bool {
         let mut ended = false;
         for task in tasks.iter().rev() {
-            let Some(slot) = self.slots.get_mut(*task) else { continue };
+            let Some(slot) = self.slots.get_mut(*task) else {
+                cannot_happen!("task {task} comes back, and is unknown");
+                continue;
+            };
+            debug_assert!(slot.state != State::Ready && slot.state != State::Done, "{slot:?} comes back");
             if slot.cancelled {
                 self.end_cancelled(*task, out);
                 ended = true;

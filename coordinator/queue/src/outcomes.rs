@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use ids::TaskId;
 
+use super::holds::cannot_happen;
 use super::slots::Slot;
 use super::worker::mix;
 use super::{Command, Course, Fate, Phase, Queue, Report, Time, Verdict, WorkerId, is_leased_by};
@@ -133,12 +134,15 @@ impl Queue {
             return false;
         }
         let Some(state) = self.workers.get_mut(worker.index()) else { return false };
-        state.batches.iter_mut().any(|batch| batch.settle(task))
+        let settled = state.batches.iter_mut().any(|batch| batch.settle(task));
+        debug_assert!(settled, "task {task} is leased to {worker}, which has it in no batch");
+        settled
     }
 
     pub(super) fn finish(&mut self, task: TaskId) {
-        if let Some(slot) = self.slots.finish_if(task, |_| true) {
-            self.held_bytes = self.held_bytes.saturating_sub(slot.bytes as usize);
+        match self.slots.finish_if(task, |_| true) {
+            Some(slot) => self.held_bytes = self.held_bytes.saturating_sub(slot.bytes as usize),
+            None => cannot_happen!("task {task} ends twice"),
         }
     }
 
@@ -181,7 +185,10 @@ impl Queue {
     pub(super) fn charge(&mut self, now: Time, task: TaskId, reason: crate::Reason) -> Fate {
         let again = self.config.retry_on.contains(&reason);
         let retries = self.config.retries;
-        let Some(slot) = self.slots.get_mut(task) else { return Fate::Failed };
+        let Some(slot) = self.slots.get_mut(task) else {
+            cannot_happen!("task {task} is charged, and unknown");
+            return Fate::Failed;
+        };
         slot.attempts = slot.attempts.saturating_add(1);
         let attempts = slot.attempts;
         if !again || attempts > retries || slot.cancelled {

@@ -30,6 +30,7 @@ impl Book {
         ensure!(self.blamed.is_none(), "not charged: {:?}", self.blamed);
         ensure!(self.ending.is_empty(), "not cancelled: {:?}", self.ending);
         self.compare(queue)?;
+        queue.check()?;
         self.nobody_is_waited_for(now, queue)?;
         self.nobody_idles()
     }
