@@ -9,7 +9,9 @@ use super::batch::Batch;
 use super::holds::cannot_happen;
 use super::slots::State;
 use super::worker::Phase;
-use super::{Command, Course, Death, KillReason, Queue, Running, Time, WorkerId, is_leased_by};
+use super::{
+    Course, Death, Decisions, KillReason, Order, Queue, Running, Settled, Time, WorkerId, is_leased_by,
+};
 use crate::Reason;
 
 /// How long a worker's place stays empty after a process that got nothing done; doubles each time.
@@ -27,7 +29,7 @@ pub(super) struct LastWords {
 const QUARANTINE: u8 = 2;
 
 impl Queue {
-    pub(super) fn on_died(&mut self, now: Time, worker: WorkerId, last: LastWords, out: &mut Vec<Command>) {
+    pub(super) fn on_died(&mut self, now: Time, worker: WorkerId, last: LastWords, out: &mut Decisions) {
         let Some(state) = self.workers.get(worker.index()) else { return };
         if matches!(state.phase, Phase::Absent { .. } | Phase::Gone) {
             return;
@@ -111,7 +113,7 @@ impl Queue {
         worker: WorkerId,
         task: TaskId,
         reason: Reason,
-        out: &mut Vec<Command>,
+        out: &mut Decisions,
     ) {
         let Some(slot) = self.slots.get_mut(task) else {
             return cannot_happen!("task {task} is charged, and unknown");
@@ -119,7 +121,7 @@ impl Queue {
         slot.kills = slot.kills.saturating_add(1);
         let attempt = slot.attempts.saturating_add(1);
         let fate = self.charge(now, task, reason);
-        out.push(Command::Charge { task, attempt, worker, reason, place: None, fate });
+        out.tasks.push(Settled::Charged { task, attempt, worker, reason, place: None, fate });
     }
 
     /// Empties a worker's hands and decides whether and when it is started again.
@@ -144,7 +146,7 @@ impl Queue {
     }
 
     /// Starts the processes whose time has come.
-    pub(super) fn start_absent(&mut self, now: Time, out: &mut Vec<Command>) {
+    pub(super) fn start_absent(&mut self, now: Time, out: &mut Decisions) {
         if self.course != Course::Work {
             return;
         }
@@ -154,13 +156,13 @@ impl Queue {
             if matches!(state.phase, Phase::Absent { until } if until <= now) {
                 state.start(expected, deadline);
                 self.counts.restarts += u64::from(state.incarnation > 1);
-                out.push(Command::Start { worker, incarnation: state.incarnation });
+                out.orders.push_back(Order::Start { worker, incarnation: state.incarnation });
             }
         }
     }
 
     /// Brings tasks back whose backoff is over.
-    pub(super) fn wake_waiting(&mut self, now: Time, out: &mut Vec<Command>) {
+    pub(super) fn wake_waiting(&mut self, now: Time, out: &mut Decisions) {
         while let Some(task) = self.ready.pop_due(now) {
             let waits = self.slots.get(task).is_some_and(|slot| slot.state == State::Waiting);
             if waits {

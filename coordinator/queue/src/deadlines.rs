@@ -1,16 +1,15 @@
 //! Time limits: of tasks, of starts, of graces.
 
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::worker::Phase;
-use super::{Command, Course, KillReason, Queue, Running, Time, WorkerId};
+use super::{Course, Decisions, KillReason, Note, Order, Queue, Running, Time, WorkerId};
 
 /// How soon a silent worker's unstarted tasks are looked at again when others have nothing to do.
 const RECALL_CHECK: Duration = Duration::from_millis(1);
 
 impl Queue {
-    pub(super) fn on_tick(&mut self, now: Time, out: &mut Vec<Command>) {
+    pub(super) fn on_tick(&mut self, now: Time, out: &mut Decisions) {
         self.wake_waiting(now, out);
         self.start_absent(now, out);
         for worker in self.worker_ids() {
@@ -21,7 +20,7 @@ impl Queue {
         }
     }
 
-    fn check_worker(&mut self, now: Time, worker: WorkerId, out: &mut Vec<Command>) {
+    fn check_worker(&mut self, now: Time, worker: WorkerId, out: &mut Decisions) {
         let limit = self.config.start_timeout;
         let Some(state) = self.worker_mut(worker) else { return };
         match state.phase {
@@ -35,7 +34,7 @@ impl Queue {
             Phase::Running | Phase::Leaving if state.check_at.is_some_and(|at| at <= now) => {
                 // The answer sets the next look.
                 state.check_at = None;
-                out.push(Command::Observe { worker });
+                out.orders.push_back(Order::Observe { worker });
             }
             _ => {}
         }
@@ -46,7 +45,7 @@ impl Queue {
         now: Time,
         worker: WorkerId,
         running: Option<Running>,
-        out: &mut Vec<Command>,
+        out: &mut Decisions,
     ) {
         // An answer that comes late may speak of an attempt that is over.
         let running = running.filter(|running| self.is_its_attempt(worker, running));
@@ -69,7 +68,7 @@ impl Queue {
         worker: WorkerId,
         running: Option<Running>,
         limit: Duration,
-        out: &mut Vec<Command>,
+        out: &mut Decisions,
     ) {
         let Some(state) = self.workers.get_mut(worker.index()) else { return };
         let slot = running.and_then(|running| self.slots.get_mut(running.task).map(|slot| (running, slot)));
@@ -91,7 +90,7 @@ impl Queue {
         let soft = self.config.soft_timeout;
         if !slot.slow && soft.is_some_and(|soft| elapsed >= soft) {
             slot.slow = true;
-            out.push(Command::Slow { worker, task, attempt });
+            out.notes.push(Note::Slow { worker, task, attempt });
         }
         // What is known to be slow has only its hard limit to meet, but a task behind it may begin at any
         // time and meet the soft one.
@@ -103,7 +102,7 @@ impl Queue {
 
     /// A worker that has tasks and runs none is between two, or stopped. A whole limit without news between
     /// two such looks tells.
-    fn on_observed_idle(&mut self, now: Time, worker: WorkerId, limit: Duration, out: &mut Vec<Command>) {
+    fn on_observed_idle(&mut self, now: Time, worker: WorkerId, limit: Duration, out: &mut Decisions) {
         let hard = self.config.timeout;
         let Some(state) = self.worker_mut(worker) else { return };
         let quiet = now.since(state.last_news);

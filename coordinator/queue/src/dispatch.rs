@@ -11,7 +11,7 @@ use super::holds::cannot_happen;
 use super::ready::Pick;
 use super::slots::{Leasing, State};
 use super::worker::{CREDIT, Phase};
-use super::{BatchId, Command, Course, Leases, Queue, Time, WorkerId};
+use super::{BatchId, Course, Decisions, Leases, Order, Queue, Time, WorkerId};
 use crate::BatchSize;
 
 /// Work that is worth taking from a busy worker when another has none.
@@ -19,7 +19,7 @@ const WORTH_RECALLING: Duration = Duration::from_micros(500);
 
 impl Queue {
     /// Leases what can be leased: first to workers with nothing to do, then to those with one batch.
-    pub(super) fn dispatch(&mut self, now: Time, out: &mut Vec<Command>) {
+    pub(super) fn dispatch(&mut self, now: Time, out: &mut Decisions) {
         if self.course != Course::Work || self.congested {
             return;
         }
@@ -34,7 +34,7 @@ impl Queue {
         self.recall_for_the_idle(now, out);
     }
 
-    fn lease_to(&mut self, worker: WorkerId, credit: usize, now: Time, out: &mut Vec<Command>) {
+    fn lease_to(&mut self, worker: WorkerId, credit: usize, now: Time, out: &mut Decisions) {
         let reserved = self.reserved(worker);
         let Some(state) = self.workers.get(worker.index()) else { return };
         if state.phase != Phase::Running || state.batches.len() != credit || state.lone {
@@ -98,7 +98,7 @@ impl Queue {
         self.worker_ids().filter(running).min_by_key(laden) == Some(worker)
     }
 
-    fn lease_lone(&mut self, worker: WorkerId, now: Time, out: &mut Vec<Command>) {
+    fn lease_lone(&mut self, worker: WorkerId, now: Time, out: &mut Decisions) {
         while let Some(task) = self.ready.pop_lone() {
             let Some(slot) = self.slots.get_mut(task) else { continue };
             // Cancelled ones have been taken out.
@@ -141,7 +141,7 @@ impl Queue {
         tasks
     }
 
-    fn send(&mut self, worker: WorkerId, tasks: Vec<Leases>, now: Time, out: &mut Vec<Command>) {
+    fn send(&mut self, worker: WorkerId, tasks: Vec<Leases>, now: Time, out: &mut Decisions) {
         if tasks.is_empty() {
             return;
         }
@@ -160,11 +160,11 @@ impl Queue {
             state.news(now);
         }
         state.batches.push_back(Batch::new(id, tasks.clone()));
-        out.push(Command::Send { worker, batch: id, tasks });
+        out.orders.push_back(Order::Send { worker, batch: id, tasks });
     }
 
     /// Takes back what one worker has not started when another has nothing to do.
-    fn recall_for_the_idle(&mut self, now: Time, out: &mut Vec<Command>) {
+    fn recall_for_the_idle(&mut self, now: Time, out: &mut Decisions) {
         let is_idle = |state: &super::Worker| state.phase == Phase::Running && state.is_idle();
         if self.ready.len() > 0 || !self.workers.iter().any(is_idle) {
             return;
@@ -188,7 +188,7 @@ impl Queue {
         nanos >= worth || now.since(state.last_news) >= WORTH_RECALLING
     }
 
-    fn recall_last(&mut self, worker: WorkerId, out: &mut Vec<Command>) {
+    fn recall_last(&mut self, worker: WorkerId, out: &mut Decisions) {
         let Some(state) = self.worker_mut(worker) else { return };
         let Some(place) = state.recallable() else { return };
         let Some(batch) = state.batches.get_mut(place) else { return };
@@ -196,14 +196,14 @@ impl Queue {
         // A worker that never looks (a stopped one) keeps a task in front, and with it its batches: what
         // was recalled still lies unread in its link, and more must not pile up there.
         let keep = usize::from(place == 0);
-        out.push(Command::Recall { worker, batch: batch.id, keep });
+        out.orders.push_back(Order::Recall { worker, batch: batch.id, keep });
     }
 
-    pub(super) fn recall_all(&mut self, worker: WorkerId, out: &mut Vec<Command>) {
+    pub(super) fn recall_all(&mut self, worker: WorkerId, out: &mut Decisions) {
         let Some(state) = self.worker_mut(worker) else { return };
         for batch in state.batches.iter_mut().rev().filter(|batch| !batch.recalled) {
             batch.recalled = true;
-            out.push(Command::Recall { worker, batch: batch.id, keep: 0 });
+            out.orders.push_back(Order::Recall { worker, batch: batch.id, keep: 0 });
         }
     }
 
@@ -213,7 +213,7 @@ impl Queue {
         worker: WorkerId,
         id: BatchId,
         started: usize,
-        out: &mut Vec<Command>,
+        out: &mut Decisions,
     ) {
         let Some(state) = self.workers.get_mut(worker.index()) else { return };
         let Some(batch) = state.batches.iter_mut().find(|batch| batch.id == id) else { return };
@@ -230,7 +230,7 @@ impl Queue {
 
     /// Puts tasks that were leased and not run back to the front, in their order, uncharged; those that are
     /// cancelled end here. True where there was one.
-    pub(super) fn give_back(&mut self, tasks: &[TaskId], out: &mut Vec<Command>) -> bool {
+    pub(super) fn give_back(&mut self, tasks: &[TaskId], out: &mut Decisions) -> bool {
         let mut ended = false;
         for task in tasks.iter().rev() {
             let Some(slot) = self.slots.get_mut(*task) else {

@@ -1,6 +1,6 @@
 //! The joinable task queue. Decides; never acts.
 //!
-//! Events and the time go in, commands come out: there is no clock in here, no I/O, no thread, and no order
+//! Events and the time go in, decisions come out: there is no clock in here, no I/O, no thread, and no order
 //! of events makes it panic. What it promises, whatever the events say:
 //!
 //! * every task that was put ends in at most one outcome, and in exactly one if the run is not stopped;
@@ -13,14 +13,14 @@
 //! it must catch.
 //!
 //! ```
-//! use queue::{Command, Event, Queue, QueueConfig, Time};
+//! use queue::{Decisions, Event, Order, Queue, QueueConfig, Time};
 //!
 //! let mut queue = Queue::new(QueueConfig::default());
 //! let task = queue.put(8, 0);
-//! let mut commands = Vec::new();
-//! queue.handle(Time(0), Event::Tick, &mut commands);
+//! let mut decisions = Decisions::default();
+//! queue.handle(Time(0), Event::Tick, &mut decisions);
 //! assert_eq!(task.to_string(), "0");
-//! assert!(matches!(commands.as_slice(), [Command::Start { .. }]));
+//! assert!(matches!(decisions.orders.pop_front(), Some(Order::Start { .. })));
 //! ```
 
 // No `std`: the compiler forbids I/O, clocks and threads. The simulator prints its seeds.
@@ -33,6 +33,7 @@ mod blame;
 mod cancel;
 mod check;
 mod deadlines;
+mod decision;
 mod dispatch;
 mod event;
 mod holds;
@@ -49,9 +50,10 @@ mod sim;
 #[cfg(test)]
 mod tests;
 
-pub use event::{
-    BatchId, Command, Death, Event, Fate, GiveUp, KillReason, Leases, Report, Running, Verdict, WorkerId,
-};
+#[cfg(test)]
+use decision::Said;
+pub use decision::{Decisions, Fate, GiveUp, KillReason, Note, Order, Settled};
+pub use event::{BatchId, Death, Event, Leases, Report, Running, Verdict, WorkerId};
 pub use options::BatchSize;
 pub use reason::Reason;
 pub use time::Time;
@@ -283,7 +285,7 @@ impl Queue {
     }
 
     /// Takes an event and appends what is to be done about it, in this order.
-    pub fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Vec<Command>) {
+    pub fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Decisions) {
         match event {
             Event::Tick => self.on_tick(now, out),
             Event::PlanEnded => self.planning = false,
@@ -364,7 +366,7 @@ impl Queue {
     }
 
     /// A stop request: what is unstarted comes back, what runs may finish.
-    fn on_stop(&mut self, now: Time, out: &mut Vec<Command>) {
+    fn on_stop(&mut self, now: Time, out: &mut Decisions) {
         if self.course != Course::Work {
             return;
         }
@@ -374,39 +376,39 @@ impl Queue {
         }
     }
 
-    fn on_abort(&mut self, out: &mut Vec<Command>) {
+    fn on_abort(&mut self, out: &mut Decisions) {
         self.course = Course::Abort;
         for worker in self.worker_ids() {
             self.kill(worker, KillReason::Stop, out);
         }
     }
 
-    fn on_recycle(&mut self, now: Time, worker: WorkerId, out: &mut Vec<Command>) {
+    fn on_recycle(&mut self, now: Time, worker: WorkerId, out: &mut Decisions) {
         let Some(state) = self.worker_mut(worker) else { return };
         if state.phase == Phase::Running {
             state.leave(now);
-            out.push(Command::Pill { worker });
+            out.orders.push_back(Order::Pill { worker });
         }
     }
 
-    fn on_broke(&mut self, worker: WorkerId, out: &mut Vec<Command>) {
+    fn on_broke(&mut self, worker: WorkerId, out: &mut Decisions) {
         self.kill(worker, KillReason::Protocol, out);
     }
 
     /// Sends a worker to its death; it counts as alive until its death is reported.
-    fn kill(&mut self, worker: WorkerId, reason: KillReason, out: &mut Vec<Command>) {
+    fn kill(&mut self, worker: WorkerId, reason: KillReason, out: &mut Decisions) {
         let Some(state) = self.worker_mut(worker) else { return };
         match state.phase {
             Phase::Starting { .. } | Phase::Running | Phase::Leaving => {
                 state.phase = Phase::Killed(reason);
-                out.push(Command::Kill { worker, reason });
+                out.orders.push_back(Order::Kill { worker, reason });
             }
             Phase::Absent { .. } | Phase::Killed(_) | Phase::Gone => {}
         }
     }
 
     /// Ends what is over: pills behind the last task, then the join.
-    fn conclude(&mut self, now: Time, out: &mut Vec<Command>) {
+    fn conclude(&mut self, now: Time, out: &mut Decisions) {
         let done = self.slots.unfinished() == 0 && !self.planning;
         if !done && self.course == Course::Work {
             return self.give_up_if_nobody_is_left(out);
@@ -417,7 +419,7 @@ impl Queue {
             match state.phase {
                 Phase::Running if state.is_idle() => {
                     state.leave(now);
-                    out.push(Command::Pill { worker });
+                    out.orders.push_back(Order::Pill { worker });
                 }
                 Phase::Starting { until } => {
                     state.phase = Phase::Starting { until: until.min(greeting_by) };
@@ -430,18 +432,18 @@ impl Queue {
         let all_gone = self.workers.iter().all(|worker| worker.phase == Phase::Gone);
         if all_gone && !self.joined {
             self.joined = true;
-            out.push(Command::Joined);
+            out.notes.push(Note::Joined);
         }
     }
 
-    fn give_up_if_nobody_is_left(&mut self, out: &mut Vec<Command>) {
+    fn give_up_if_nobody_is_left(&mut self, out: &mut Decisions) {
         let all_gone = self.workers.iter().all(|worker| worker.phase == Phase::Gone);
         if all_gone && !self.gave_up {
             self.gave_up = true;
             self.joined = true;
             let starts = self.workers.iter().map(|worker| u64::from(worker.incarnation)).sum();
-            out.push(Command::GiveUp(GiveUp { starts }));
-            out.push(Command::Joined);
+            out.notes.push(Note::GaveUp(GiveUp { starts }));
+            out.notes.push(Note::Joined);
         }
     }
 }

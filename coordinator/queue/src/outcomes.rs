@@ -1,6 +1,5 @@
 //! What workers report: each task of theirs is settled once, and nonsense is counted and ignored.
 
-use alloc::vec::Vec;
 use core::ops::Range;
 use core::time::Duration;
 
@@ -9,7 +8,7 @@ use ids::TaskId;
 use super::holds::cannot_happen;
 use super::slots::Slot;
 use super::worker::mix;
-use super::{Command, Course, Fate, Phase, Queue, Report, Time, Verdict, WorkerId, is_leased_by};
+use super::{Course, Decisions, Fate, Phase, Queue, Report, Settled, Time, Verdict, WorkerId, is_leased_by};
 
 impl Queue {
     pub(super) fn on_started(&mut self, now: Time, worker: WorkerId) {
@@ -26,7 +25,7 @@ impl Queue {
         worker: WorkerId,
         busy: Duration,
         reports: &[Report],
-        out: &mut Vec<Command>,
+        out: &mut Decisions,
     ) {
         let Some(state) = self.worker_mut(worker) else { return };
         if matches!(state.phase, Phase::Absent { .. } | Phase::Gone) {
@@ -92,7 +91,7 @@ impl Queue {
         match report.verdict {
             Verdict::Failed(reason) => {
                 let fate = self.charge(now, task, reason);
-                accepted.out.push(Command::Charge {
+                accepted.out.tasks.push(Settled::Charged {
                     task,
                     attempt,
                     worker,
@@ -147,7 +146,7 @@ impl Queue {
     }
 
     /// Ends the run where more tasks have failed than may.
-    pub(super) fn stop_after_failures(&mut self, now: Time, out: &mut Vec<Command>) {
+    pub(super) fn stop_after_failures(&mut self, now: Time, out: &mut Decisions) {
         // What somebody has cancelled says nothing about the job.
         let failed = self.counts.failed - self.counts.cancelled;
         let too_many = self.config.max_failures.is_some_and(|max| failed > max);
@@ -160,7 +159,7 @@ impl Queue {
 /// Accepted tasks, gathered as long as their places follow each other.
 struct Accepted<'a> {
     places: Range<usize>,
-    out: &'a mut Vec<Command>,
+    out: &'a mut Decisions,
 }
 
 impl Accepted<'_> {
@@ -175,7 +174,7 @@ impl Accepted<'_> {
 
     fn flush(&mut self) {
         if !self.places.is_empty() {
-            self.out.push(Command::Accept { places: self.places.clone() });
+            self.out.tasks.push(Settled::Accepted { places: self.places.clone() });
         }
     }
 }

@@ -7,11 +7,11 @@ use std::path::Path;
 use anstyle::{AnsiColor, Style};
 use jobs::Presenter;
 
+use super::columns::input_or_id;
 use super::destination::Destination;
 use super::escape::defuse;
 use super::held_back::{hint, time_line};
 use super::human::{count, counted, rate, seconds};
-use super::results::input_or_id;
 use super::{Existing, OutputError};
 use crate::outcome::{OutcomeBatch, Reason};
 use crate::summary::{Summary, WorkerSummary};

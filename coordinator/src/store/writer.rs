@@ -16,8 +16,9 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, after, bounded, select};
 use protocol::TaskId;
 
 use super::commit::{Committer, Group, RunEnd};
+use super::handle::Store;
 use super::lock::RunLock;
-use super::{ClaimedRun, Event, Seen, Store, StoreError};
+use super::{ClaimedRun, Event, Seen, StoreError};
 use crate::outcome::OutcomeBatch;
 use crate::summary::Summary;
 

@@ -1,4 +1,11 @@
 //! Ids are types: a task id never passes for a worker's number.
+//!
+//! ```
+//! use ids::TaskId;
+//!
+//! let order: Vec<TaskId> = [2, 0, 1].map(TaskId).into();
+//! assert_eq!(order.iter().min(), Some(&TaskId(0)));
+//! ```
 
 #![no_std]
 

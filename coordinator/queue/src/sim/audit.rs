@@ -9,7 +9,7 @@ use super::ensure;
 use super::process::Lease;
 use crate::BatchSize;
 use crate::Reason;
-use crate::{BatchId, Command, Event, Fate, KillReason, Leases, Queue, Time, WorkerId};
+use crate::{BatchId, Event, Fate, KillReason, Leases, Note, Order, Queue, Said, Settled, Time, WorkerId};
 
 /// Credit: batches in a worker's hands.
 const CREDIT: usize = 2;
@@ -18,7 +18,7 @@ type Checked = Result<(), String>;
 
 impl Book {
     /// Holds the queue's answer to an event against the promises.
-    pub(super) fn audit(&mut self, now: Time, event: &Event<'_>, out: &[Command], queue: &Queue) -> Checked {
+    pub(super) fn audit(&mut self, now: Time, event: &Event<'_>, out: &[Said], queue: &Queue) -> Checked {
         self.reports.clear();
         self.blamed = None;
         self.note(now, event);
@@ -35,29 +35,31 @@ impl Book {
         self.nobody_idles()
     }
 
-    fn check(&mut self, now: Time, event: &Event<'_>, command: &Command) -> Checked {
+    fn check(&mut self, now: Time, event: &Event<'_>, command: &Said) -> Checked {
         match command {
-            Command::Start { worker, incarnation } => self.check_start(now, *worker, *incarnation),
-            Command::Send { worker, batch, tasks } => self.check_send(now, *worker, *batch, tasks),
-            Command::Recall { worker, batch, keep } => self.check_recall(*worker, *batch, *keep),
-            Command::Observe { worker } => {
+            Said::Order(Order::Start { worker, incarnation }) => self.check_start(now, *worker, *incarnation),
+            Said::Order(Order::Send { worker, batch, tasks }) => self.check_send(now, *worker, *batch, tasks),
+            Said::Order(Order::Recall { worker, batch, keep }) => self.check_recall(*worker, *batch, *keep),
+            Said::Order(Order::Observe { worker }) => {
                 let has_limit = self.config.timeout.or(self.config.soft_timeout).is_some();
                 let alive = matches!(self.phase(*worker), Phase::Running | Phase::Pilled { .. });
                 let has_need = has_limit || self.seats[worker.index()].has_cancelled;
                 ensure!(has_need && alive, "{worker} is observed without need");
                 Ok(())
             }
-            Command::Pill { worker } => self.check_pill(now, *worker),
-            Command::Kill { worker, reason } => self.check_kill(now, *worker, *reason),
-            Command::Accept { places } => self.check_accept(places.clone()),
-            Command::Charge { task, attempt, worker, reason, place, fate } => {
+            Said::Order(Order::Pill { worker }) => self.check_pill(now, *worker),
+            Said::Order(Order::Kill { worker, reason }) => self.check_kill(now, *worker, *reason),
+            Said::Task(Settled::Accepted { places }) => self.check_accept(places.clone()),
+            Said::Task(Settled::Charged { task, attempt, worker, reason, place, fate }) => {
                 self.check_charged(event, *worker, *task, *attempt, *reason, *place)?;
                 self.check_fate(now, *task, *reason, *fate)
             }
-            Command::Slow { worker, task, attempt } => self.check_slow(now, *worker, *task, *attempt),
-            Command::Cancelled { task, attempts } => self.check_ended(*task, *attempts),
-            Command::Warn { worker, task } => self.check_warned(worker.index(), *task),
-            Command::GiveUp(_) => {
+            Said::Note(Note::Slow { worker, task, attempt }) => {
+                self.check_slow(now, *worker, *task, *attempt)
+            }
+            Said::Task(Settled::Cancelled { task, attempts }) => self.check_ended(*task, *attempts),
+            Said::Order(Order::Warn { worker, task }) => self.check_warned(worker.index(), *task),
+            Said::Note(Note::GaveUp(_)) => {
                 let hopeless = |seat: &super::book::Seat| {
                     seat.phase == Phase::Absent && seat.streak >= self.config.max_idle_starts.get()
                 };
@@ -67,7 +69,7 @@ impl Book {
                 self.met.insert("no worker left");
                 Ok(())
             }
-            Command::Joined => self.check_joined(),
+            Said::Note(Note::Joined) => self.check_joined(),
         }
     }
 

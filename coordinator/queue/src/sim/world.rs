@@ -10,7 +10,7 @@ use super::ensure;
 use super::process::{Lease, Parcel, Process};
 use super::rng::Rng;
 use super::scenario::Scenario;
-use crate::{BatchId, Command, Death, Event, Leases, Queue, Report, Running, Time, WorkerId};
+use crate::{BatchId, Death, Decisions, Event, Leases, Order, Queue, Report, Running, Said, Time, WorkerId};
 
 /// More than any run needs, by far.
 const MAX_EVENTS: u32 = 400_000;
@@ -113,7 +113,7 @@ pub(super) struct World {
     happenings: u64,
     events: u32,
     wakes: u32,
-    out: Vec<Command>,
+    out: Decisions,
     trace: Option<Vec<String>>,
 }
 
@@ -141,7 +141,7 @@ impl World {
             happenings: 0,
             events: 0,
             wakes: 0,
-            out: Vec::new(),
+            out: Decisions::default(),
             trace: traced.then(|| vec![format!("{scenario:#?}")]),
             scenario,
         };
@@ -353,24 +353,23 @@ impl World {
     pub(super) fn hand_in(&mut self, event: Event<'_>) -> Result<(), String> {
         self.events += 1;
         ensure!(self.events < MAX_EVENTS, "no end after {MAX_EVENTS} events");
-        let mut out = std::mem::take(&mut self.out);
-        self.queue.handle(self.now, event, &mut out);
+        self.queue.handle(self.now, event, &mut self.out);
+        let out: Vec<Said> = self.out.take().collect();
         if let Some(trace) = &mut self.trace {
             trace.push(format!("{:>12} {event:?}", self.now.0));
             trace.extend(out.iter().map(|command| format!("{:>12}   -> {command:?}", "")));
         }
         let checked = self.book.audit(self.now, &event, &out, &self.queue);
-        for command in out.drain(..) {
+        for command in out {
             self.obey(command);
         }
-        self.out = out;
         checked
     }
 
-    fn obey(&mut self, command: Command) {
+    fn obey(&mut self, command: Said) {
         match command {
-            Command::Start { worker, incarnation } => self.start(worker, incarnation),
-            Command::Send { worker, batch, tasks } => {
+            Said::Order(Order::Start { worker, incarnation }) => self.start(worker, incarnation),
+            Said::Order(Order::Send { worker, batch, tasks }) => {
                 let one = |leases: &Leases| {
                     let attempt = leases.attempt;
                     leases.tasks().map(move |task| Lease { task, attempt })
@@ -379,17 +378,12 @@ impl World {
                 let end = tasks.len();
                 self.deliver(worker, Parcel::Batch { id: batch, tasks, next: 0, end });
             }
-            Command::Recall { worker, batch, keep } => self.recall(worker, batch, keep),
-            Command::Observe { worker } => self.observe(worker),
-            Command::Pill { worker } => self.deliver(worker, Parcel::Pill),
-            Command::Kill { worker, .. } => self.doom(worker),
-            Command::Accept { .. }
-            | Command::Charge { .. }
-            | Command::Slow { .. }
-            | Command::Cancelled { .. }
-            | Command::Warn { .. }
-            | Command::GiveUp(_)
-            | Command::Joined => {}
+            Said::Order(Order::Recall { worker, batch, keep }) => self.recall(worker, batch, keep),
+            Said::Order(Order::Observe { worker }) => self.observe(worker),
+            Said::Order(Order::Pill { worker }) => self.deliver(worker, Parcel::Pill),
+            Said::Order(Order::Kill { worker, .. }) => self.doom(worker),
+            // The checker has seen what these say, and they ask for nothing.
+            Said::Order(Order::Warn { .. }) | Said::Task(_) | Said::Note(_) => {}
         }
     }
 

@@ -6,7 +6,7 @@ use ids::TaskId;
 
 use super::{Rig, config, ok};
 use crate::BatchSize;
-use crate::{BatchId, Command, Event, QueueConfig, Report, WorkerId};
+use crate::{BatchId, Event, Order, QueueConfig, Report, Said, WorkerId};
 
 #[test]
 fn at_most_two_batches_are_in_a_workers_hands() {
@@ -79,7 +79,7 @@ fn unstarted_tasks_are_recalled_for_an_idle_worker() {
     let mut rig = Rig::working(config(2, 4), 8);
     assert_eq!(rig.sent(), [(0, vec![0, 1, 2, 3]), (1, vec![4, 5, 6, 7])]);
     rig.done(1, &[4, 5, 6, 7]);
-    let recall = Command::Recall { worker: WorkerId(0), batch: BatchId(0), keep: 1 };
+    let recall = Said::Order(Order::Recall { worker: WorkerId(0), batch: BatchId(0), keep: 1 });
     assert_eq!(rig.take().last(), Some(&recall));
     rig.hear(Event::Recalled { worker: WorkerId(0), batch: BatchId(0), started: 2 });
     assert_eq!(rig.sent(), [(1, vec![2, 3])]);
