@@ -72,7 +72,8 @@ impl Queue {
         holds!(self.workers.len() == self.config.workers as usize, "{} workers", self.workers.len());
         let nobody = self.workers.iter().all(|state| state.phase == Phase::Gone);
         holds!(!self.joined || nobody, "joined before everybody had gone");
-        let idle_stop = self.course != Course::Work || self.slots.unfinished() == 0 || !self.workers.is_empty();
+        let idle_stop =
+            self.course != Course::Work || self.slots.unfinished() == 0 || !self.workers.is_empty();
         holds!(idle_stop || self.joined, "work, and nobody to do it");
         Ok(())
     }
