@@ -8,9 +8,9 @@ use ids::TaskId;
 
 use super::batch::Batch;
 use super::holds::{Sound, holds};
-use super::slots::State;
+use super::slots::{Slot, State};
 use super::worker::{CREDIT, Phase, Worker};
-use super::{Course, Queue, WorkerId};
+use super::{Queue, WorkerId};
 
 /// The whole state is looked at once in so many events, and once in as many events as there are tasks in it.
 const AT_LEAST: u64 = 64;
@@ -71,10 +71,7 @@ impl Queue {
         holds!(counts.restarts == again, "{} restarts, {again} incarnations", counts.restarts);
         holds!(self.workers.len() == self.config.workers as usize, "{} workers", self.workers.len());
         let nobody = self.workers.iter().all(|state| state.phase == Phase::Gone);
-        holds!(!self.joined || nobody, "joined before everybody had gone");
-        let idle_stop =
-            self.course != Course::Work || self.slots.unfinished() == 0 || !self.workers.is_empty();
-        holds!(idle_stop || self.joined, "work, and nobody to do it");
+        holds!(!self.run.joined || nobody, "joined before everybody had gone");
         Ok(())
     }
 
@@ -85,7 +82,7 @@ impl Queue {
             ready(task).is_some_and(|slot| slot.priority == priority && !slot.is_quarantined())
         })?;
         for task in self.ready.lone() {
-            let alone = ready(task).is_some_and(super::Slot::is_quarantined);
+            let alone = ready(task).is_some_and(Slot::is_quarantined);
             holds!(alone, "task {task} is to run alone, and is {:?}", self.slots.get(task));
         }
         Ok(())
@@ -104,7 +101,7 @@ impl Queue {
                 .batches
                 .iter()
                 .flat_map(Batch::leased)
-                .all(|task| self.slots.get(task).is_some_and(super::Slot::is_quarantined));
+                .all(|task| self.slots.get(task).is_some_and(Slot::is_quarantined));
             holds!(lone && state.outstanding() <= 1, "{worker} has company for a task that must run alone");
         }
         let ids = state.batches.iter().map(|batch| batch.id);
@@ -149,7 +146,7 @@ impl Worker {
         let empty = self.batches.is_empty();
         let may_have = matches!(self.phase, Phase::Running | Phase::Leaving | Phase::Killed(_));
         holds!(empty || may_have, "tasks in the hands of one that is {:?}", self.phase);
-        let idle = !self.lone && self.check_at.is_none() && self.condemned.is_empty();
+        let idle = !self.lone && self.watch.check_at.is_none() && self.condemned.is_empty();
         holds!(!empty || idle, "empty hands, and something in them to be watched");
         let outstanding = self.outstanding() as u64;
         holds!(outstanding <= self.leased_total, "{outstanding} of {} tasks", self.leased_total);
@@ -203,7 +200,7 @@ mod tests {
             ("cancelled tasks that did not fail", |queue| queue.counts.cancelled += 1),
             ("a restart that was none", |queue| queue.counts.restarts += 1),
             ("tasks of a process that is gone", |queue| queue.workers[0].phase = Phase::Gone),
-            ("an early join", |queue| queue.joined = true),
+            ("an early join", |queue| queue.run.joined = true),
             ("a batch of the future", |queue| queue.next_batch = 0),
         ];
         for (what, breaks) in breaks {

@@ -61,6 +61,16 @@ impl Slot {
         self.bytes as usize + TASK_COST
     }
 
+    /// True if this worker has it in its hands.
+    pub(super) fn is_leased_by(&self, worker: WorkerId) -> bool {
+        self.state == State::Leased(worker)
+    }
+
+    /// True if this worker has it in its hands, for this attempt.
+    pub(super) fn is_attempt_of(&self, worker: WorkerId, attempt: u32) -> bool {
+        self.is_leased_by(worker) && self.attempts.saturating_add(1) == attempt
+    }
+
     /// A task that seems to kill workers runs alone, so that the next death is certainly its own.
     pub(super) fn is_quarantined(&self) -> bool {
         self.kills >= 2 || self.suspicions >= 2
