@@ -11,8 +11,6 @@ const KNOWN: &[&str] = &[
     "lib unhurt: observe",
     "lib unhurt: outcome",
     "lib unhurt: pool",
-    "lib queue: blame",
-    "lib queue: sim",
 ];
 
 #[test]
