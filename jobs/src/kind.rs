@@ -386,6 +386,15 @@ pub trait Presenter: Send {
     /// # Errors
     /// As for [`value`](Self::value).
     fn text(&self, payload: &[u8], value: &[u8], line: &mut String) -> Result<(), BadValue>;
+
+    /// Checks a value as [`value`](Self::value) does, which this asks unless there is a quicker way: every value is
+    /// checked when it comes, before it is stored, and written when its turn has come.
+    ///
+    /// # Errors
+    /// As for [`value`](Self::value).
+    fn check(&self, payload: &[u8], value: &[u8]) -> Result<(), BadValue> {
+        self.value(payload, value, &mut String::new())
+    }
 }
 
 /// Combines values into one result that depends on the input only: not on the number of workers, nor on

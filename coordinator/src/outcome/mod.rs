@@ -12,6 +12,7 @@
 //! ```
 
 mod batch;
+mod shared;
 mod strings;
 
 use protocol::TaskId;
@@ -20,6 +21,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) use batch::Meta;
 #[doc(hidden)]
 pub use batch::OutcomeBatch;
+#[doc(hidden)]
+pub use shared::SharedBatch;
 pub(crate) use strings::{Lengths, Strings};
 
 /// How one task ended: exactly one of these leaves the pool for each task.
@@ -93,6 +96,17 @@ pub struct AttemptRecord {
     pub last_lines: Vec<String>,
     /// How long it took, in microseconds.
     pub micros: u64,
+}
+
+impl Failure {
+    /// About how much memory it takes, in bytes.
+    pub(crate) fn footprint(&self) -> usize {
+        let attempt = |attempt: &AttemptRecord| {
+            let lines = attempt.last_lines.iter().map(|line| size_of::<String>() + line.len());
+            size_of::<AttemptRecord>() + attempt.message.len() + lines.sum::<usize>()
+        };
+        size_of::<Self>() + self.message.len() + self.history.iter().map(attempt).sum::<usize>()
+    }
 }
 
 /// Why an attempt failed.

@@ -1,6 +1,6 @@
 //! What the queue decides by, out of a pool's options.
 
-use super::{Order, PoolOptions};
+use super::PoolOptions;
 use crate::queue::QueueConfig;
 
 pub(super) fn queue_config(options: &PoolOptions) -> QueueConfig {
@@ -9,7 +9,6 @@ pub(super) fn queue_config(options: &PoolOptions) -> QueueConfig {
         workers,
         // Two full batches for each worker, and as much again to choose from.
         window: (workers as usize * 4 * 4096).max(16 * 1024),
-        in_order: options.order == Order::Input,
         retries: options.retries,
         retry_on: options.retry_on.clone(),
         timeout: options.timeout,

@@ -91,22 +91,20 @@ pub(super) enum Leasing {
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     // Invariant: blocks[i] holds the ids from (first + i) * BLOCK on; None: all have ended.
-    blocks: VecDeque<Option<Block>>,
+    blocks: VecDeque<Option<Box<Block>>>,
     first: u64,
     next: u64,
-    // Invariant: oldest <= next, and every task before oldest is done.
-    oldest: u64,
     unfinished: u64,
     // A dropped block's memory, to be used again.
-    spare: Option<Vec<Slot>>,
+    spare: Option<Box<Block>>,
 }
 
 impl Slots {
     pub(super) fn push(&mut self, slot: Slot) -> TaskId {
         let task = TaskId(self.next);
         if self.next.is_multiple_of(BLOCK as u64) {
-            let slots = self.spare.take().unwrap_or_else(|| Vec::with_capacity(BLOCK));
-            self.blocks.push_back(Some(Block { slots, finished: 0 }));
+            let new = || Box::new(Block { slots: Vec::with_capacity(BLOCK), finished: 0 });
+            self.blocks.push_back(Some(self.spare.take().unwrap_or_else(new)));
         }
         // The last block is there: it is dropped only once it is full.
         if let Some(Some(block)) = self.blocks.back_mut() {
@@ -175,12 +173,11 @@ impl Slots {
         if block.finished == BLOCK {
             self.spare = place.take().map(|mut block| {
                 block.slots.clear();
-                block.slots
+                block.finished = 0;
+                block
             });
         }
-        if task.0 == self.oldest {
-            self.advance();
-        }
+        self.drop_finished();
         Some(known)
     }
 
@@ -213,7 +210,8 @@ impl Slots {
             if block.finished == BLOCK {
                 self.spare = place.take().map(|mut block| {
                     block.slots.clear();
-                    block.slots
+                    block.finished = 0;
+                    block
                 });
             }
             count += ended;
@@ -222,10 +220,7 @@ impl Slots {
             }
         }
         self.unfinished -= count as u64;
-        if first.0 == self.oldest && count > 0 {
-            self.oldest += count as u64;
-            self.advance();
-        }
+        self.drop_finished();
         (count, bytes)
     }
 
@@ -269,19 +264,8 @@ impl Slots {
         Leasing::Leased(leases, cost)
     }
 
-    /// Moves `oldest` over what is done, and drops the blocks in front of it.
-    fn advance(&mut self) {
-        while self.oldest < self.next {
-            let (index, offset) = self.locate(TaskId(self.oldest));
-            match self.blocks.get(index) {
-                Some(Some(block)) => match block.slots.get(offset) {
-                    Some(slot) if slot.state == State::Done => self.oldest += 1,
-                    _ => break,
-                },
-                Some(None) => self.oldest = (self.first + index as u64 + 1) * BLOCK as u64,
-                None => break,
-            }
-        }
+    /// Drops the finished blocks in front of the oldest unfinished one.
+    fn drop_finished(&mut self) {
         while let Some(None) = self.blocks.front() {
             self.blocks.pop_front();
             self.first += 1;
@@ -298,17 +282,8 @@ impl Slots {
         TaskId(self.next)
     }
 
-    pub(super) fn oldest(&self) -> TaskId {
-        TaskId(self.oldest)
-    }
-
     pub(super) fn unfinished(&self) -> u64 {
         self.unfinished
-    }
-
-    /// How many tasks there are from the oldest unfinished one on.
-    pub(super) fn span(&self) -> u64 {
-        self.next - self.oldest
     }
 }
 
@@ -326,12 +301,10 @@ mod tests {
             assert!(slots.finish_if(TaskId(task), |_| true).is_some());
         }
         assert_eq!(slots.unfinished(), 1);
-        assert_eq!(slots.oldest(), TaskId(0));
-        assert_eq!(slots.span(), 100_000);
         let kept: usize = slots.blocks.iter().flatten().map(|block| block.slots.len()).sum();
         assert!(kept <= 2 * BLOCK, "{kept} slots kept");
         assert!(slots.finish_if(TaskId(0), |_| true).is_some());
-        assert_eq!(slots.oldest(), TaskId(100_000));
+        assert!(slots.blocks.len() <= 1 && slots.next() == TaskId(100_000));
     }
 
     #[test]

@@ -344,7 +344,6 @@ impl Book {
             queue.unfinished(),
             self.unfinished
         );
-        ensure!(queue.oldest_unfinished().0 == self.oldest as u64, "oldest: {}", queue.oldest_unfinished());
         ensure!(queue.is_joined() == self.joined, "is_joined() is {}", queue.is_joined());
         let full = self.held() > 0 && self.held_bytes >= self.config.window_bytes;
         let closed = full || !self.planning || self.course != Course::Work;

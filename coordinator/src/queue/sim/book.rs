@@ -112,7 +112,6 @@ pub(super) struct Book {
     pub(super) gave_up: bool,
     pub(super) counts: Counts,
     pub(super) unfinished: u64,
-    pub(super) oldest: usize,
     pub(super) held_bytes: usize,
     /// Never leased, by priority, in the order of their ids.
     pub(super) fresh: BTreeMap<i32, VecDeque<TaskId>>,
@@ -160,7 +159,6 @@ impl Book {
             gave_up: false,
             counts: Counts::default(),
             unfinished: 0,
-            oldest: 0,
             held_bytes: 0,
             fresh: BTreeMap::new(),
             returned: BTreeMap::new(),
@@ -200,7 +198,6 @@ impl Book {
             self.held_bytes += bytes;
             self.fresh.entry(priority).or_default().push_back(task);
         }
-        self.advance();
         let held = self.held();
         ensure!(held <= self.config.window as u64, "{held} tasks are held");
         Ok(())
@@ -208,13 +205,7 @@ impl Book {
 
     /// What counts towards the window.
     pub(super) fn held(&self) -> u64 {
-        if self.config.in_order { (self.tasks.len() - self.oldest) as u64 } else { self.unfinished }
-    }
-
-    fn advance(&mut self) {
-        while self.tasks.get(self.oldest).is_some_and(|entry| entry.place == Place::Done) {
-            self.oldest += 1;
-        }
+        self.unfinished
     }
 
     pub(super) fn finish(&mut self, task: TaskId) {
@@ -222,7 +213,6 @@ impl Book {
         entry.place = Place::Done;
         self.held_bytes -= entry.bytes;
         self.unfinished -= 1;
-        self.advance();
     }
 
     /// True where this worker has the task for this attempt.
