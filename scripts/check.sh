@@ -21,9 +21,7 @@ case $code in
     3) skip "the public API can't be read from this toolchain's rustdoc" ;;
     *) exit "$code" ;;
 esac
-# What would be published holds together; protocol, which needs no sibling, builds from what is in its package.
-cargo package --workspace --exclude tests --exclude api --allow-dirty --no-verify --offline --quiet
-cargo package --package protocol --allow-dirty --offline --quiet
+scripts/check_packages.sh
 scripts/install_cargo_deny.sh || true
 if cargo deny --version >/dev/null 2>&1; then
     cargo deny --all-features --offline check bans licenses sources

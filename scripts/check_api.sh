@@ -6,4 +6,4 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 RUSTDOC="$PWD/scripts/rustdoc_json.sh" RUSTDOCFLAGS="-Zunstable-options --output-format json" \
     cargo doc --workspace --no-deps --lib --quiet --target-dir target
-cargo run --quiet --package api -- "${1:-check}" target/doc docs/api protocol jobs worker coordinator
+cargo run --quiet --package api -- "${1:-check}" target/doc docs/api ids protocol unhurt jobs worker coordinator

@@ -18,7 +18,7 @@ fi
 case "${1-}" in
 --speed)
     echo "ours"
-    cargo bench --quiet --package jobs --bench images
+    cargo bench --quiet --package unhurt-jobs --bench images
     echo "OpenCV"
     "$venv/bin/python" scripts/images_speed.py target/tmp/images-speed
     ;;
@@ -27,7 +27,7 @@ case "${1-}" in
     mv target/images-goldens.txt jobs/tests/goldens/images.txt
     ;;
 *)
-    cargo build --quiet --release --package jobs --example run_in_process
+    cargo build --quiet --release --package unhurt-jobs --example run_in_process
     "$venv/bin/python" scripts/images_compare.py target/release/examples/run_in_process jobs/photos "$@"
     ;;
 esac

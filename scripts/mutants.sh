@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Plants the bugs listed in coordinator/src/queue/mutants.toml, one at a time, into copies of the queue, and
+# Plants the bugs listed in coordinator/queue/mutants.toml, one at a time, into copies of the queue, and
 # fails where the simulator does not catch one.
 set -euo pipefail
 cd "$(dirname "$0")/.."

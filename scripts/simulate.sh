@@ -9,4 +9,4 @@ export SIM_SEEDS
 export CARGO_PROFILE_RELEASE_LTO=off
 export CARGO_PROFILE_RELEASE_OVERFLOW_CHECKS=true
 export CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true
-exec cargo test --release --package coordinator --lib -- queue::sim --nocapture
+exec cargo test --release --package unhurt-queue --lib -- sim --nocapture

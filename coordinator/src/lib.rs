@@ -38,9 +38,6 @@
 struct Guide;
 
 pub mod cli;
-mod embed;
-pub mod outcome;
-pub mod pool;
 pub mod summary;
 #[cfg(test)]
 mod testing;
@@ -49,11 +46,7 @@ mod testing;
 #[doc(hidden)]
 pub mod job;
 #[doc(hidden)]
-pub mod observe;
-#[doc(hidden)]
 pub mod output;
-#[doc(hidden)]
-pub mod queue;
 #[doc(hidden)]
 pub mod report;
 #[doc(hidden)]
@@ -67,15 +60,16 @@ pub mod signals;
 #[doc(hidden)]
 pub mod store;
 #[doc(hidden)]
-pub mod supervisor;
-#[doc(hidden)]
 pub mod timeline;
 
+/// The pool's parts, by the names that they have in this crate's own modules.
+#[doc(hidden)]
+pub use unhurt::{observe, queue, supervisor};
+
 #[cfg(feature = "async")]
-pub use embed::Submit;
-pub use embed::{
-    Builder, Context, Error, Event, Events, Function, Handle, Map, MapUnordered, Pool, Stats, TaskType,
-    Worker, worker,
+pub use unhurt::Submit;
+pub use unhurt::{
+    Builder, Context, Error, Event, Events, Function, Handle, Map, MapUnordered, Pool, Stats, TaskError,
+    TaskId, TaskType, Worker, outcome, pool, worker,
 };
-pub use protocol::{TaskError, TaskId};
 pub use {jobs, protocol};

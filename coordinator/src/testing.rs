@@ -2,7 +2,9 @@
 
 use jobs::spec::{JobSpec, SpecErrors};
 use jobs::{BadValue, Key, Kind, Plan, PlanError, PlanOptions, Presenter, Section, Tasks};
-use protocol::{Handler, Payloads, TaskError};
+use protocol::{Handler, Payloads, TaskError, TaskId};
+
+use crate::pool::DoneRun;
 
 /// The kinds that tests know: `echo`, and `dice`, which is hidden and not deterministic.
 pub(crate) static KINDS: &[&dyn Kind] =
@@ -135,4 +137,9 @@ impl Presenter for EchoPresenter {
         line.push_str(text_of(value)?);
         Ok(())
     }
+}
+
+/// A task that ended well and took so many microseconds.
+pub(crate) fn done(task: TaskId, micros: u64) -> DoneRun {
+    DoneRun { first: task, count: 1, attempt: 1, micros }
 }

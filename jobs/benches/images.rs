@@ -1,5 +1,5 @@
 //! Kernels on one core, in nanoseconds a pixel of processor time (so that other work on the machine hardly
-//! shows), and the reading and writing of files, of the time that the kind itself reports: `cargo bench -p jobs
+//! shows), and the reading and writing of files, of the time that the kind itself reports: `cargo bench -p unhurt-jobs
 //! --bench images`. `scripts/images_compare.sh --speed` prints OpenCV's beside them, on the same files.
 
 #![allow(clippy::expect_used, reason = "no measurement without a picture")]

@@ -1,4 +1,4 @@
-//! How fast one worker reduces files in the page cache. Run with `cargo bench -p jobs --bench reduce`;
+//! How fast one worker reduces files in the page cache. Run with `cargo bench -p unhurt-jobs --bench reduce`;
 //! `REDUCE_BENCH_MB` sets the size of each file (default 64).
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop where its job can't be run")]
 

@@ -1,7 +1,7 @@
 //! Runs a job file in this process, task after task, without coordinator and workers: for comparing what a
 //! kind computes with other programs.
 //!
-//! `cargo run -p jobs --example run_in_process -- JOB.toml` prints one JSON object a task.
+//! `cargo run -p unhurt-jobs --example run_in_process -- JOB.toml` prints one JSON object a task.
 
 use std::path::Path;
 use std::process::ExitCode;

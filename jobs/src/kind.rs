@@ -395,6 +395,16 @@ pub trait Presenter: Send {
     fn check(&self, payload: &[u8], value: &[u8]) -> Result<(), BadValue> {
         self.value(payload, value, &mut String::new())
     }
+
+    /// Appends what is done for a task with this number and payload, where its input alone does not tell: the command
+    /// that is run. `check` shows it.
+    ///
+    /// # Errors
+    /// As for [`input`](Self::input).
+    #[doc(hidden)]
+    fn action(&self, _task: u64, _payload: &[u8], _line: &mut String) -> Result<(), BadValue> {
+        Ok(())
+    }
 }
 
 /// Combines values into one result that depends on the input only: not on the number of workers, nor on

@@ -1,4 +1,4 @@
-//! What messages cost: `cargo bench -p protocol --bench wire`. The codec alone, and whole links within one process,
+//! What messages cost: `cargo bench -p unhurt-protocol --bench wire`. The codec alone, and whole links within one process,
 //! where a worker's loop runs on a thread.
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop at the first error")]
 

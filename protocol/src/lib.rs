@@ -68,7 +68,6 @@ mod frame;
 mod hand_over;
 mod handed;
 mod handler;
-mod ids;
 mod lent;
 mod link;
 mod message;

@@ -22,7 +22,8 @@ fn run(name: &str, arguments: &[&str]) -> String {
 fn every_example_is_short_told_of_in_the_guide_and_run_here() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let guide = std::fs::read_to_string(root.join("docs/embedding.md")).unwrap();
-    let examples = std::fs::read_dir(root.join("coordinator/examples")).unwrap();
+    let examples_in = |folder: &str| std::fs::read_dir(root.join(folder)).unwrap();
+    let examples = examples_in("coordinator/pool/examples").chain(examples_in("coordinator/examples"));
     let examples: Vec<_> = examples.map(|example| example.unwrap().path()).collect();
     assert!(examples.len() >= 6, "{examples:?}");
     for path in examples {

@@ -1,4 +1,4 @@
-//! Plants the bugs of `coordinator/src/queue/mutants.toml`, one at a time, into copies of the queue, and lets the
+//! Plants the bugs of `coordinator/queue/mutants.toml`, one at a time, into copies of the queue, and lets the
 //! simulator find them. The copies are packages of a throw-away workspace, so that one build makes them all.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
@@ -35,12 +35,12 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn coordinator() -> PathBuf {
-    root().join("coordinator")
+fn queue() -> PathBuf {
+    root().join("coordinator/queue")
 }
 
 fn mutants() -> Vec<Mutant> {
-    let text = fs::read_to_string(coordinator().join("src/queue/mutants.toml")).unwrap();
+    let text = fs::read_to_string(queue().join("mutants.toml")).unwrap();
     let table = DeTable::parse(&text).unwrap();
     let list = table.get_ref().get("mutant").and_then(|list| list.get_ref().as_array()).unwrap();
     let texts = |entry: &DeValue<'_>| -> BTreeMap<String, String> {
@@ -69,36 +69,26 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A package with the queue, its simulator and the few types that they use.
+/// A package with the queue and its simulator.
 fn write_package(place: &Path, name: &str) {
-    let source = place.join("src");
-    copy(&coordinator().join("src/queue"), &source.join("queue"));
-    fs::create_dir_all(source.join("pool")).unwrap();
-    copy(&coordinator().join("src/outcome"), &source.join("outcome"));
-    fs::copy(coordinator().join("src/pool/options.rs"), source.join("pool/options.rs")).unwrap();
-    fs::write(source.join("pool/mod.rs"), "mod options;\npub use options::*;\n").unwrap();
-    // Of what is copied not everything is used here, and a bug may leave more unused.
-    let lib = "#![allow(unused)]\npub mod outcome;\npub mod pool;\npub mod queue;\n";
-    fs::write(source.join("lib.rs"), lib).unwrap();
+    copy(&queue().join("src"), &place.join("src"));
+    let lib = place.join("src/lib.rs");
+    // A bug may leave something unused.
+    let text =
+        fs::read_to_string(&lib).unwrap().replacen("extern crate", "#![allow(unused)]\nextern crate", 1);
+    fs::write(lib, text).unwrap();
     let manifest = format!(
         "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[lib]\ndoctest = false\n\n\
-         [dependencies]\nprotocol = {{ path = \"../protocol\" }}\nserde.workspace = true\n\n\
+         [dependencies]\nids = {{ path = \"../ids\" }}\nserde.workspace = true\n\n\
          [dev-dependencies]\nproptest.workspace = true\n"
     );
     fs::write(place.join("Cargo.toml"), manifest).unwrap();
 }
 
-/// The part of `protocol` that the queue uses.
-fn write_protocol(place: &Path) {
-    fs::create_dir_all(place.join("src")).unwrap();
-    for file in ["ids.rs", "payloads.rs"] {
-        fs::copy(root().join("protocol/src").join(file), place.join("src").join(file)).unwrap();
-    }
-    let lib = "mod ids;\nmod payloads;\npub use ids::TaskId;\npub use payloads::Payloads;\n";
-    let limit = format!("pub const MAX_TASKS: usize = {};\n", protocol::MAX_TASKS);
-    fs::write(place.join("src/lib.rs"), format!("{lib}{limit}")).unwrap();
-    let manifest = "[package]\nname = \"protocol\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
-                    [dependencies]\nbincode.workspace = true\nserde.workspace = true\n";
+fn write_ids(place: &Path) {
+    copy(&root().join("protocol/ids/src"), &place.join("src"));
+    let manifest = "[package]\nname = \"ids\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
+                    [features]\nwire = []\n\n[dependencies]\nserde.workspace = true\n";
     fs::write(place.join("Cargo.toml"), manifest).unwrap();
 }
 
@@ -111,7 +101,7 @@ fn write_workspace(place: &Path, members: &[&str]) {
     };
     let mut manifest = format!("[workspace]\nresolver = \"3\"\nmembers = {members:?}\n");
     manifest.push_str("\n[workspace.dependencies]\n");
-    for name in ["bincode", "proptest", "serde"] {
+    for name in ["proptest", "serde"] {
         writeln!(manifest, "{}", version_of(name)).unwrap();
     }
     manifest.push_str("\n[profile.dev]\ndebug = false\nincremental = false\n");
@@ -121,7 +111,7 @@ fn write_workspace(place: &Path, members: &[&str]) {
 }
 
 fn plant(mutant: &Mutant, place: &Path) {
-    let file = place.join("src/queue").join(&mutant.file);
+    let file = place.join("src").join(&mutant.file);
     let text = fs::read_to_string(&file).unwrap();
     let found = text.matches(&mutant.find).count();
     assert_eq!(found, 1, "{}: {} has {found} places like {:?}", mutant.name, mutant.file, mutant.find);
@@ -159,7 +149,7 @@ fn run(mut command: Command, log: &Path) -> Option<ExitStatus> {
 fn simulate(place: &Path, name: &str) -> Option<String> {
     let log = place.join(format!("{name}.log"));
     let mut command = cargo(place);
-    command.args(["--package", name, "queue::sim::the_queue"]);
+    command.args(["--package", name, "sim::the_queue"]);
     let status = run(command, &log);
     let text = fs::read_to_string(&log).unwrap_or_default();
     match status {
@@ -178,8 +168,8 @@ fn every_planted_bug_is_caught() {
     let mutants = mutants();
     let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("mutants");
     let names: Vec<&str> = mutants.iter().map(|m| m.name.as_str()).chain([UNCHANGED]).collect();
-    write_workspace(&place, &[&names[..], &["protocol"]].concat());
-    write_protocol(&place.join("protocol"));
+    write_workspace(&place, &[&names[..], &["ids"]].concat());
+    write_ids(&place.join("ids"));
     for name in &names {
         // What an earlier version of the queue had must not stay.
         let _ = fs::remove_dir_all(place.join(name));

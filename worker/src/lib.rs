@@ -34,6 +34,7 @@ use std::env;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+#[cfg(feature = "kinds")]
 use jobs::Kind;
 use protocol::{Handler, Start, TaskError, WORKER_FLAG, WorkerLink, serve};
 
@@ -79,6 +80,7 @@ pub fn is_worker_invocation(arguments: impl IntoIterator<Item = OsString>) -> bo
 /// // Nobody started this process as a worker.
 /// assert!(worker::main_if_worker().is_none());
 /// ```
+#[cfg(feature = "kinds")]
 pub fn main_if_worker() -> Option<ExitCode> {
     is_worker_invocation(env::args_os()).then(|| serve_kinds(jobs::registry()))
 }
@@ -90,6 +92,7 @@ pub fn main_if_worker() -> Option<ExitCode> {
 ///     worker::serve_kinds(jobs::registry())
 /// }
 /// ```
+#[cfg(feature = "kinds")]
 pub fn serve_kinds(kinds: &[&'static dyn Kind]) -> ExitCode {
     let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
     run(&names, |start| match kinds.iter().find(|kind| kind.name() == start.kind) {

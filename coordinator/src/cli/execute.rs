@@ -10,9 +10,9 @@ use super::exit::{Exit, UsageError};
 use super::line::{NOT_AGAIN, again_command};
 use super::logging::Verbosity;
 use super::request::{ReportSettings, RunRequest, same_place};
-use super::runs::timestamp;
 use super::stored::unless_default;
-use crate::observe::{self, Post, PostError};
+use super::text::timestamp;
+use crate::observe::{Post, PostError};
 use crate::output::{Format, OutputError, count};
 use crate::pool::{Control, End, Observer};
 use crate::report::{self, Report};
@@ -42,7 +42,7 @@ pub(super) fn execute_kept(request: RunRequest, keep: Keep) -> anyhow::Result<Ex
     let exit = execute_observed(request, keep, &signals, post.as_ref(), &mut summary);
     if let Some(post) = post {
         let code = exit.as_ref().map_or_else(Exit::of, |exit| *exit);
-        post.end(observe::ending(summary.as_ref(), Some(code as u8)));
+        post.end(crate::run::ending(summary.as_ref(), Some(code as u8)));
     }
     exit
 }
@@ -231,6 +231,11 @@ fn conclude(
             Exit::Usage
         }
         End::SinkClosed => return Err(OutputError::Closed.into()),
+        // An end that a later pool may have.
+        end => {
+            let _ = writeln!(text, "error: the run can't go on: {end:?}");
+            Exit::CannotGoOn
+        }
     };
     for path in &done.partial {
         let _ = writeln!(text, "the results so far are in {}", path.display());

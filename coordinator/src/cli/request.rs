@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 
 use jobs::Presenter;
 
+use super::args::{OutputArgs, RunArgs, ShowArgs};
 use super::exit::{Exit, UsageError};
 use super::logging::{Verbosity, stderr_has_colour, stdout_has_colour};
-use super::run::{OutputArgs, RunArgs};
-use super::shown::ShowArgs;
 use crate::job::{self, Job, Kinds, ResultFile, RunSettings};
 use crate::output::{
     Existing, FailureTally, FileSettings, Format, OutputError, ResultSettings, ScreenSettings, SummaryText,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use jobs::Presenter;
 
+use super::columns::Columns;
 use super::csv::CsvLines;
 use super::destination::{Destination, is_device};
 use super::jsonl::JsonLines;
@@ -56,15 +57,6 @@ impl ResultSettings {
             _ => Ok(()),
         }
     }
-}
-
-/// Which columns are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Columns {
-    /// All of them.
-    All,
-    /// Those that depend on the input only.
-    Reproducible,
 }
 
 /// Takes a run's outcomes, many at a time, and writes them in the order in which they come.
@@ -237,30 +229,5 @@ impl Outlet {
             return Ok(());
         }
         self.destination.append(&mut self.buffer)
-    }
-}
-
-/// Appends what the user gave for a task; a payload that the kind doesn't know is named by its id.
-pub(super) fn input_or_id(outcome: &Outcome<'_>, presenter: &dyn Presenter, line: &mut String) {
-    let mark = line.len();
-    if presenter.input(outcome.payload, line).is_err() {
-        line.truncate(mark);
-        line.push_str("task ");
-        push_number(outcome.task.0, line);
-    }
-}
-
-/// Appends `worker-3`.
-pub(super) fn push_worker(number: u32, line: &mut String) {
-    line.push_str("worker-");
-    push_number(number.into(), line);
-}
-
-/// Appends decimal digits.
-pub(super) fn push_number(number: u64, line: &mut String) {
-    match number {
-        // Attempts, workers and the times of tiny tasks are mostly these.
-        0..10 => line.push(char::from(b'0' + number as u8)),
-        _ => line.push_str(itoa::Buffer::new().format(number)),
     }
 }

@@ -7,11 +7,11 @@ use std::path::Path;
 use anstyle::{AnsiColor, Style};
 use jobs::Presenter;
 
+use super::columns::input_or_id;
 use super::destination::Destination;
 use super::escape::defuse;
 use super::held_back::{hint, time_line};
 use super::human::{count, counted, rate, seconds};
-use super::results::input_or_id;
 use super::{Existing, OutputError};
 use crate::outcome::{OutcomeBatch, Reason};
 use crate::summary::{Summary, WorkerSummary};
@@ -231,11 +231,7 @@ mod tests {
     }
 
     fn failures() -> FailureTally {
-        let failure = Failure {
-            reason: Reason::Signal,
-            message: "killed by SIGSEGV\nin the middle".into(),
-            history: Vec::new(),
-        };
+        let failure = Failure::new(Reason::Signal, "killed by SIGSEGV\nin the middle".into(), Vec::new());
         let mut batch = OutcomeBatch::new();
         for task in 0..6 {
             batch.push(Outcome {
@@ -255,7 +251,7 @@ mod tests {
 
     #[test]
     fn the_failures_shown_are_the_first_of_the_input_whatever_came_first() {
-        let failure = Failure { reason: Reason::Exit, message: "x".into(), history: Vec::new() };
+        let failure = Failure::new(Reason::Exit, "x".into(), Vec::new());
         let mut tally = FailureTally::default();
         for task in [30_u8, 4, 9, 1, 20, 7, 2, 8] {
             let mut batch = OutcomeBatch::new();

@@ -35,7 +35,7 @@ fn outcome<'a>(task: u64, payload: &'a [u8], result: Result<&'a [u8], &'a Failur
 }
 
 fn failure(reason: Reason, message: &str) -> Failure {
-    Failure { reason, message: message.into(), history: Vec::new() }
+    Failure::new(reason, message.into(), Vec::new())
 }
 
 /// An ordinary one, one with everything to escape, a failure, a lie, a cancelled and a slow one.

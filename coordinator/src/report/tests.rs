@@ -1,8 +1,8 @@
 //! Pages, read as text.
 
 use super::*;
-use crate::outcome::{AttemptRecord, Reason};
-use crate::summary::{TaskCounts, TimeSummary, WorkerSummary};
+use crate::outcome::{AttemptRecord, Failure, Reason};
+use crate::summary::{Summary, TaskCounts, TimeSummary, WorkerSummary};
 use crate::timeline::{Digest, DigestMark};
 
 const HOSTILE: &str = "</title><script>alert(1)</script>\"' onload=x &lt; \u{202e}\u{1b}[2J";
@@ -23,18 +23,10 @@ fn digest() -> Digest {
 }
 
 fn report(foreign: &str) -> Report {
-    let record = AttemptRecord {
-        attempt: 1,
-        worker: 2,
-        pid: 77,
-        reason: Reason::Signal,
-        message: foreign.into(),
-        signal: Some(11),
-        exit_code: None,
-        last_lines: vec![foreign.into()],
-        micros: 1500,
-    };
-    let failure = Failure { reason: Reason::Signal, message: foreign.into(), history: vec![record] };
+    let mut record = AttemptRecord::new(1, 2, Reason::Signal, foreign.into());
+    (record.pid, record.signal, record.micros) = (77, Some(11), 1500);
+    record.last_lines = vec![foreign.into()];
+    let failure = Failure::new(Reason::Signal, foreign.into(), vec![record]);
     let worker =
         WorkerSummary { name: foreign.into(), pid: 1, incarnations: 2, tasks: 65, busy_seconds: 1.2 };
     let summary = Summary {

@@ -12,9 +12,9 @@ use protocol::monotonic_nanos;
 
 use super::order::{InOrder, Portion};
 use super::record::Recorder;
+use super::writer::OutcomeWriter;
 use crate::outcome::{AttemptRecord, Failure, Outcome, OutcomeBatch, Reason, SharedBatch};
 use crate::output::{FailureTally, OutputError, ResultSettings, Results};
-use crate::pool::OutcomeWriter;
 use crate::queue::WorkerId;
 use crate::report::Letter;
 use crate::show::Stdout;
@@ -283,18 +283,10 @@ fn since(begun: u64) -> Duration {
 
 /// What a value that is not the kind's means: its worker broke the protocol.
 fn bad_value(outcome: &Outcome<'_>, bad: BadValue) -> Failure {
-    let record = AttemptRecord {
-        attempt: outcome.attempts,
-        worker: outcome.worker,
-        pid: 0,
-        reason: Reason::Protocol,
-        message: bad.0.clone(),
-        signal: None,
-        exit_code: None,
-        last_lines: Vec::new(),
-        micros: outcome.micros,
-    };
-    Failure { reason: Reason::Protocol, message: bad.0, history: vec![record] }
+    let (attempt, worker) = (outcome.attempts, outcome.worker);
+    let mut record = AttemptRecord::new(attempt, worker, Reason::Protocol, bad.0.clone());
+    record.micros = outcome.micros;
+    Failure::new(Reason::Protocol, bad.0, vec![record])
 }
 
 fn worker_name(number: u32) -> String {

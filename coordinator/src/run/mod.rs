@@ -1,32 +1,38 @@
 //! One run of a job: plans, runs, gathers, sums up.
 
 mod deaths;
+mod ending;
 mod gather;
 pub mod incremental;
 mod keep;
+mod now;
 mod order;
+mod planner;
 mod record;
 mod restore;
+mod writer;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jobs::{Kind, Plan};
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeValLike;
 use protocol::observe::RunInfo;
 use protocol::{MAX_SETUP, monotonic_nanos};
 
 use self::deaths::Deaths;
+pub(crate) use self::ending::ending;
 use self::gather::{Effort, Gather};
 use self::keep::Kept;
-pub use self::keep::{Keep, now, unstored_id, was_completing};
+pub use self::keep::{Keep, was_completing};
+pub use self::now::{now, unstored_id};
+use self::planner::Planner;
 use self::record::Recorder;
+use self::writer::Writer;
 use crate::observe::run_info;
 use crate::output::{FailureTally, ResultSettings};
 use crate::pool::{
-    Control, Controlled, End, Limit, Observer, Order, Planner, PoolEvent, PoolOptions, PoolReport, Spent,
-    Work, WorkerReport, Writer,
+    Control, Controlled, End, Limit, Observer, Order, PoolEvent, PoolOptions, PoolReport, Spent, Work,
+    WorkerReport, cpu_seconds,
 };
 use crate::queue::{Time, WorkerId};
 use crate::report::Letter;
@@ -279,15 +285,4 @@ fn time_spent(spent: &Spent, effort: Effort) -> TimeSummary {
         writing: effort.writing.as_secs_f64(),
         storing: effort.storing.as_secs_f64(),
     }
-}
-
-/// Processor time of this process and of all children that have ended.
-fn cpu_seconds() -> f64 {
-    let of = |who| {
-        getrusage(who).map_or(0.0, |usage| {
-            let micros = usage.user_time().num_microseconds() + usage.system_time().num_microseconds();
-            micros as f64 / 1e6
-        })
-    };
-    of(UsageWho::RUSAGE_SELF) + of(UsageWho::RUSAGE_CHILDREN)
 }

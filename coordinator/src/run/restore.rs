@@ -10,8 +10,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use jobs::PlanError;
 use protocol::TaskId;
 
+use super::planner::Earlier;
 use crate::outcome::{Outcome, OutcomeBatch};
-use crate::pool::Earlier;
 use crate::store::{RunId, RunInfo, Store, StoreError, TaskSet};
 
 /// How many outcomes, and bytes of values, are read at once.

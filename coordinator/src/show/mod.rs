@@ -3,8 +3,6 @@
 //! The pool's thread only counts (`board`); a thread of its own works out the numbers (`pace`), puts them into
 //! lines that fit (`text`) and draws them (`screen`), ten times a second at most.
 
-pub(crate) mod board;
-pub(crate) mod pace;
 mod screen;
 mod text;
 
@@ -16,12 +14,12 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use jobs::Presenter;
 
-use self::board::{Board, Desk, Noter};
-use self::pace::Pace;
 use self::screen::Drawing;
 use self::text::{View, WorkerView, worker_lines};
-use crate::pool::Observer;
-use crate::queue::WorkerId;
+use crate::observe::board::{Board, Desk, Noter};
+use crate::observe::pace::Pace;
+use crate::pool::{Observer, PoolEvent};
+use crate::queue::{Time, WorkerId};
 
 pub use self::screen::aside;
 pub(crate) use self::screen::{Stderr, Stdout, cover};
@@ -117,7 +115,24 @@ impl Progress {
 
     /// What tells it how the run goes.
     pub fn observer(&self) -> Box<dyn Observer> {
-        Box::new(Noter { board: self.board.clone(), look: self.look })
+        Box::new(Drawn(Noter { board: self.board.clone(), look: self.look }))
+    }
+}
+
+/// Notes what happens, and draws again what a pause had covered.
+#[derive(Debug)]
+struct Drawn(Noter);
+
+impl Observer for Drawn {
+    fn on_event(&mut self, at: Time, event: &PoolEvent<'_>) {
+        self.0.on_event(at, event);
+        if matches!(event, PoolEvent::Resumed { .. }) {
+            screen::uncover();
+        }
+    }
+
+    fn look_every(&self) -> Option<Duration> {
+        self.0.look_every()
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
-use super::board::Standing;
+use crate::observe::board::Standing;
 use crate::output::{count, printable, rate, seconds};
 
 /// The bar is never narrower or wider than this.

@@ -8,8 +8,9 @@ use rusqlite::params;
 
 use super::commit::{Committer, Group};
 use super::error::At;
+use super::handle::Store;
 use super::open::connect;
-use super::{ClaimedRun, RunInfo, Seen, Store, StoreError};
+use super::{ClaimedRun, RunInfo, Seen, StoreError};
 use crate::outcome::{Outcome, OutcomeBatch};
 
 /// How many outcomes, and bytes of values, are committed at once.

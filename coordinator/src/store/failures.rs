@@ -5,7 +5,8 @@ use rusqlite::{Row, params};
 
 use super::catalog::parsed;
 use super::error::At;
-use super::{RunInfo, Store, StoreError};
+use super::handle::Store;
+use super::{RunInfo, StoreError};
 use crate::outcome::{AttemptRecord, Failure, Outcome, Reason};
 
 /// A task that failed for good.
@@ -71,17 +72,14 @@ impl Store {
                    FROM attempts WHERE run = ?1 AND task = ?2 ORDER BY number";
         let mut statement = self.connection.prepare_cached(sql).at(&self.path)?;
         let rows = statement.query_map(params![run.key, task.0], |row| {
-            Ok(AttemptRecord {
-                attempt: row.get(0)?,
-                worker: row.get(1)?,
-                pid: row.get(2)?,
-                reason: parsed(row, 3, reason)?,
-                message: row.get(4)?,
-                signal: row.get(5)?,
-                exit_code: row.get(6)?,
-                last_lines: parsed(row, 7, |text| serde_json::from_str(text).ok())?,
-                micros: row.get(8)?,
-            })
+            let reason = parsed(row, 3, reason)?;
+            let mut record = AttemptRecord::new(row.get(0)?, row.get(1)?, reason, row.get(4)?);
+            record.pid = row.get(2)?;
+            record.signal = row.get(5)?;
+            record.exit_code = row.get(6)?;
+            record.last_lines = parsed(row, 7, |text| serde_json::from_str(text).ok())?;
+            record.micros = row.get(8)?;
+            Ok(record)
         });
         rows.and_then(Iterator::collect).at(&self.path)
     }
@@ -103,7 +101,7 @@ impl Store {
 }
 
 fn read_dead_letter(row: &Row<'_>) -> rusqlite::Result<DeadLetter> {
-    let failure = Failure { reason: parsed(row, 6, reason)?, message: row.get(7)?, history: Vec::new() };
+    let failure = Failure::new(parsed(row, 6, reason)?, row.get(7)?, Vec::new());
     Ok(DeadLetter {
         task: TaskId(row.get(0)?),
         payload: row.get(1)?,

@@ -17,8 +17,9 @@ use crossbeam_channel::{Receiver, Sender, after, bounded, select};
 use protocol::TaskId;
 
 use super::commit::{Committer, Group, RunEnd};
+use super::handle::Store;
 use super::lock::RunLock;
-use super::{ClaimedRun, Event, Seen, Store, StoreError};
+use super::{ClaimedRun, Event, Seen, StoreError};
 use crate::outcome::SharedBatch;
 use crate::summary::Summary;
 

@@ -15,8 +15,8 @@ use serde_json::value::RawValue;
 
 use super::capture::{Tail, last_words};
 use super::each::{cant_start, read};
-use super::params::find;
 use super::process::{Running, Start, are_ready, describe, prepare, reap_orphans, shell, wait_ready};
+use super::program::find;
 use super::request::write_request;
 use super::setup::Setup;
 use super::template::{Fill, Template};
@@ -96,8 +96,8 @@ impl Dialogue {
         } else {
             let argv: Vec<_> = filled.collect();
             let name = String::from_utf8_lossy(argv.first().map(Vec::as_slice).unwrap_or_default());
-            let program = find(&name, &self.setup.dir)
-                .ok_or_else(|| TaskError::new(format!("there is no program {name}")))?;
+            let program =
+                find(&name, &self.setup.dir).map_err(|problem| TaskError::new(problem.to_string()))?;
             (program, argv)
         };
         let start = Start { program: &program, argv, dir: &self.setup.dir, talks: true };

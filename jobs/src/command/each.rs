@@ -10,8 +10,8 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 
 use super::capture::{Head, Tail, last_words};
-use super::params::find;
 use super::process::{Running, Start, describe, prepare, reap_orphans, shell, wait_ready};
+use super::program::find;
 use super::setup::{Item, Setup};
 use super::template::{Fill, Template};
 use super::value;
@@ -78,7 +78,7 @@ impl Each {
             return Ok(shell());
         }
         let name = String::from_utf8_lossy(argv.first().map(Vec::as_slice).unwrap_or_default());
-        find(&name, &self.setup.dir).ok_or_else(|| TaskError::new(format!("there is no program {name}")))
+        find(&name, &self.setup.dir).map_err(|problem| TaskError::new(problem.to_string()))
     }
 
     /// Feeds the input and takes the outputs, until the program has ended or has closed them all.

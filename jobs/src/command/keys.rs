@@ -42,8 +42,8 @@ pub(super) const KEYS: &[Key] = &[
         "argv",
         "list of texts",
         None,
-        "the program and its arguments: {} is the item, {#} the task's number, {name} a column of a table; \
-         without any place for it, the item is the last argument",
+        "the program and its arguments: {} is the item, {#} the task's number, {name} a column of a table, \
+         and {{ is a brace; without any place for it, the item is the last argument",
         "[\"wc\", \"-c\", \"{}\"]",
     ),
     param(
@@ -65,7 +65,8 @@ pub(super) const KEYS: &[Key] = &[
         "shell",
         "true or false",
         Some("false"),
-        "the arguments, with spaces between, are a script for /bin/sh; what stands in for {} is quoted",
+        "the arguments, with spaces between, are a script for /bin/sh; what stands in for {} is quoted, and in quotes \
+         of the script's own it is refused",
         "true",
     ),
     param("dir", "path", Some("the job file's folder"), "where the program runs", "\"work\""),

@@ -3,7 +3,7 @@
 //!
 //! Programs run in the worker's process group, so that a limit of time, a stop and the coordinator's end reach
 //! them too; [`process`] is where they are made. No shell reads what an item holds: arguments are arguments,
-//! and where the job asks for a shell, items come quoted.
+//! and where the job asks for a shell, items come quoted, and only where the shell reads them so ([`script`]).
 
 mod capture;
 mod dialogue;
@@ -12,7 +12,9 @@ mod input;
 mod keys;
 mod params;
 mod process;
+mod program;
 mod request;
+mod script;
 mod setup;
 mod table;
 mod template;
@@ -66,7 +68,7 @@ impl Kind for Command {
         let mut errors = SpecErrors::default();
         let source = input::source(job, options.items.as_ref(), &mut errors);
         let columns = source.as_ref().and_then(|source| source.columns.as_deref());
-        let setup = params::read(job, columns, &mut errors);
+        let setup = params::read(job, columns, source.is_some(), &mut errors);
         let (Some(source), Some(setup)) = (source, setup) else {
             if errors.0.is_empty() {
                 errors.push(job.params.error("", "can't be read"));
@@ -92,6 +94,6 @@ impl Kind for Command {
     }
 
     fn presenter(&self, setup: &[u8]) -> Result<Box<dyn Presenter>, BadValue> {
-        Ok(Box::new(value::Shown::new(&Setup::read(setup)?)))
+        Ok(Box::new(value::Shown::new(Setup::read(setup)?)))
     }
 }

@@ -42,12 +42,12 @@ mod tests {
     use protocol::{Context, TaskId};
 
     use super::super::setup::Mode;
-    use super::super::template::Template;
+    use super::super::template::{Columns, Template};
     use super::*;
 
     fn request_for(columns: Option<Vec<String>>, payload: &[u8]) -> String {
         let setup = Setup {
-            argv: vec![Template::parse("cat", None).unwrap()],
+            argv: vec![Template::parse("cat", Columns::Unknown).unwrap()],
             dir: "/".into(),
             shell: false,
             mode: Mode::Lines,

@@ -57,6 +57,118 @@ fn a_shell_is_asked_for_and_finds_items_quoted() {
 }
 
 #[test]
+fn no_item_is_run_wherever_its_place_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let items = [
+        "$(touch RUN)",
+        "`touch RUN`",
+        "'; touch RUN; '",
+        "\"; touch RUN; \"",
+        "\ntouch RUN\n",
+        "x\nEOF\ntouch RUN\n",
+        "a[$(touch RUN)]",
+        ";touch RUN",
+        "\\'; touch RUN #",
+        ") touch RUN (",
+        "-n",
+    ];
+    let scripts = [
+        "echo {}",
+        "echo \"{}\"",
+        "echo '{}'",
+        "echo \"'{}'\"",
+        "echo '\"{}\"'",
+        "echo `echo {}`",
+        "echo $(echo {})",
+        "echo \"$(echo {})\"",
+        "echo \"$(echo \"{}\")\"",
+        "x={}; echo \"$x\"",
+        "cat <<EOF\n{}\nEOF",
+        "cat <<'EOF'\n{}\nEOF",
+        "echo ok # {}",
+        "echo ok #",
+        "echo '",
+        "echo ${x:-{}}",
+        "echo \"${x:-{}}\"",
+        "echo $(({} + 0))",
+        "echo \\{}",
+        "echo $'{}'",
+        "sh -c 'echo {}'",
+        "sh -c \"echo {}\"",
+        "case {} in b) echo no;; *) echo {};; esac",
+        "for x in a {} b; do printf %s \"$x\"; done; test {} = a || echo {}>/dev/null",
+        "echo 'it'\"'\"'s' {} \\\" {}",
+    ];
+    let mut refused = 0;
+    for script in scripts {
+        let list = items.map(|item| format!("{item:?}")).join(", ");
+        let toml = format!(
+            "kind = \"command\"\ninput.args = [{list}]\n[params]\nshell = true\nexit_codes = [0, 1, 2]\nargv = [{script:?}]"
+        );
+        match plan_in(folder.path(), &toml) {
+            Ok(_) => drop(run_in(folder.path(), &toml)),
+            Err(errors) => {
+                refused += 1;
+                let said = errors.to_string();
+                assert!(said.contains("the shell would read the item as script"), "{said}");
+            }
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "{script} ran an item");
+    }
+    assert!(scripts.len() - refused >= 6, "{refused} refused: what can be quoted is");
+}
+
+#[test]
+fn a_script_says_the_text_itself_or_is_refused() {
+    let toml = |script: &str| {
+        format!(
+            "kind = \"command\"\ninput.args = [\"$(id -u)\", \"it's\"]\n[params]\nshell = true\nargv = ['''{script}''']"
+        )
+    };
+    let quoted = errors(&toml("echo \"{}\""));
+    assert!(quoted.contains("`params.argv[0]`: a place stands inside double quotes"), "{quoted}");
+    assert!(quoted.contains("x={}; echo \"$x\""), "{quoted}");
+    let (done, _) = run(&toml("x={}; echo \"$x {#}\""));
+    assert_eq!(outputs(&done), ["$(id -u) 0\n", "it's 1\n"]);
+    // What goes to the end of a comment would begin a line of its own.
+    assert!(errors(&toml("true #")).contains("`params.argv`: the end, where the item goes"));
+}
+
+#[test]
+fn a_place_that_is_none_is_an_error_and_braces_can_be_written() {
+    for (wrong, hint) in [("{.}.webp", "{{.}}"), ("{1}", "{{1}}"), ("{ }", "{{ }}"), ("{name}", "{{name}}")] {
+        let toml =
+            format!("kind = \"command\"\ninput.args = [1]\nparams.argv = [\"echo\", \"{{}}\", {wrong:?}]");
+        let said = errors(&toml);
+        assert!(said.contains("job.toml:3:30: `params.argv[2]`: `{"), "{said}");
+        assert!(
+            said.contains("is no place for anything") && said.contains(&format!("write {hint} for")),
+            "{said}"
+        );
+    }
+    let (done, _) = run("kind = \"command\"\ninput.args = [1]\nparams.argv = [\"echo\", \"{{.}} {{}} {}\"]");
+    assert_eq!(outputs(&done), ["{.} {} 1\n"]);
+    let lines =
+        errors("kind = \"command\"\ninput.args = [1]\n[params]\nmode = \"lines\"\nargv = [\"cat\", \"{}\"]");
+    assert!(lines.contains("has a place for an item, and mode = \"lines\""), "{lines}");
+}
+
+#[test]
+fn a_command_line_in_one_piece_is_told_as_a_list() {
+    let job = |argv: &str| errors(&format!("kind = \"command\"\ninput.args = [1]\nparams.argv = {argv}"));
+    for (argv, expected) in [
+        ("\"echo {}\"", "elements of a list: argv = [\"echo\", \"{}\"]"),
+        ("[\"ls {}\"]", "an element of its own: argv = [\"ls\", \"{}\"]; or shell = true"),
+        ("[\"ls -l\", \"{}\"]", "an element of its own: argv = [\"ls\", \"-l\"]; or shell = true"),
+        ("[\"ls | wc\"]", "a line for a shell needs shell = true"),
+        ("7", "7 is not a list"),
+    ] {
+        let said = job(argv);
+        assert!(said.contains(expected), "{argv}: {said}");
+    }
+}
+
+#[test]
 fn an_item_can_be_fed_however_long_it_is() {
     let mut cat =
         handler("kind = \"command\"\ninput.args = [\"x\"]\n[params]\nstdin = true\nargv = [\"cat\"]");

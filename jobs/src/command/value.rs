@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 
 use super::capture::{Head, Tail};
 use super::setup::{Item, Mode, Setup};
+use super::template::{Fill, Template, push_quoted};
 use crate::{BadValue, Presenter};
 
 const STDOUT_CUT: u8 = 1;
@@ -46,12 +47,19 @@ impl<'a> Ended<'a> {
 /// Shows items and what became of them.
 pub(super) struct Shown {
     lines: bool,
+    shell: bool,
+    argv: Vec<Template>,
     columns: Option<usize>,
 }
 
 impl Shown {
-    pub(super) fn new(setup: &Setup) -> Self {
-        Self { lines: setup.mode == Mode::Lines, columns: setup.columns.as_ref().map(Vec::len) }
+    pub(super) fn new(setup: Setup) -> Self {
+        Self {
+            lines: setup.mode == Mode::Lines,
+            shell: setup.shell,
+            argv: setup.argv,
+            columns: setup.columns.as_ref().map(Vec::len),
+        }
     }
 }
 
@@ -102,6 +110,32 @@ impl Presenter for Shown {
         }
         Ok(())
     }
+
+    fn action(&self, task: u64, payload: &[u8], line: &mut String) -> Result<(), BadValue> {
+        let item = Item::read(payload, self.columns)?;
+        let text = item.text();
+        let fill = Fill { item: &text, cells: item.cells(), task };
+        for (index, template) in self.argv.iter().enumerate() {
+            let mut argument = Vec::new();
+            template.fill(&fill, self.shell, &mut argument);
+            line.push_str(if index > 0 { " " } else { "" });
+            push_word(&argument, self.shell, line);
+        }
+        Ok(())
+    }
+}
+
+/// Appends an argument as one would type it; of a script, as it stands.
+fn push_word(word: &[u8], script: bool, line: &mut String) {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+=:,@%".contains(byte);
+    let mut quoted = Vec::new();
+    let shown = if script || (!word.is_empty() && word.iter().all(plain)) {
+        word
+    } else {
+        push_quoted(word, &mut quoted);
+        &quoted
+    };
+    line.push_str(&String::from_utf8_lossy(shown));
 }
 
 fn answer(value: &[u8]) -> Result<&RawValue, BadValue> {
@@ -148,7 +182,7 @@ mod tests {
         fn any_bytes_are_read_without_a_panic(bytes: Vec<u8>) {
             for lines in [false, true] {
                 let (mut json, mut text) = (String::new(), String::new());
-                let shown = Shown { lines, columns: None };
+                let shown = Shown { lines, shell: false, argv: Vec::new(), columns: None };
                 if shown.value(b"x", &bytes, &mut json).is_ok() {
                     prop_assert!(serde_json::from_str::<Value>(&json).is_ok(), "{}", json);
                 }

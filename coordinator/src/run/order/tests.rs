@@ -8,7 +8,7 @@ use crate::outcome::{Failure, OutcomeBatch, Reason};
 fn batch(tasks: impl IntoIterator<Item = u64>) -> SharedBatch {
     let mut batch = OutcomeBatch::new();
     for task in tasks {
-        let failure = Failure { reason: Reason::Exit, message: format!("{task}"), history: Vec::new() };
+        let failure = Failure::new(Reason::Exit, format!("{task}"), Vec::new());
         let value = task.to_string().repeat(3);
         batch.push(Outcome {
             task: TaskId(task),

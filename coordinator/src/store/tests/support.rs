@@ -126,19 +126,18 @@ pub(super) fn good(tasks: impl IntoIterator<Item = u64>) -> OutcomeBatch {
 
 pub(super) fn failure(reason: Reason, attempts: u32) -> Failure {
     let history = (1..=attempts)
-        .map(|attempt| AttemptRecord {
-            attempt,
-            worker: 2,
-            pid: 4000 + attempt,
-            reason,
-            message: format!("attempt {attempt} ended badly"),
-            signal: (reason == Reason::Signal).then_some(11),
-            exit_code: (reason == Reason::Exit).then_some(3),
-            last_lines: vec!["thread 'main' panicked".to_owned(), "\"quoted\" \u{1f4a5}\n".to_owned()],
-            micros: u64::from(attempt) * 1000,
+        .map(|attempt| {
+            let mut record = AttemptRecord::new(attempt, 2, reason, format!("attempt {attempt} ended badly"));
+            record.pid = 4000 + attempt;
+            record.signal = (reason == Reason::Signal).then_some(11);
+            record.exit_code = (reason == Reason::Exit).then_some(3);
+            record.last_lines =
+                vec!["thread 'main' panicked".to_owned(), "\"quoted\" \u{1f4a5}\n".to_owned()];
+            record.micros = u64::from(attempt) * 1000;
+            record
         })
         .collect();
-    Failure { reason, message: format!("failed {attempts} times"), history }
+    Failure::new(reason, format!("failed {attempts} times"), history)
 }
 
 pub(super) fn push_bad(batch: &mut OutcomeBatch, task: u64, failure: &Failure) {

@@ -1,13 +1,14 @@
 //! Digests of runs short and long.
 
 use super::*;
-use crate::pool::testing;
+use crate::pool::Done;
+use crate::testing;
 use protocol::TaskId;
 
 fn done(chronicle: &mut Chronicle, at: Duration, worker: u32, micros: &[u64]) {
     let runs: Vec<_> = micros.iter().map(|micros| testing::done(TaskId(0), *micros)).collect();
     let busy = Duration::from_micros(micros.iter().sum());
-    let tasks = testing::tasks(&runs, busy);
+    let tasks = Done::new(&runs, busy);
     let worker = WorkerId(worker);
     chronicle.on_event(Time(at.as_nanos() as u64), &PoolEvent::Done { worker, tasks });
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::outcome::{AttemptRecord, Reason};
 use crate::queue::{Fate, KillReason, Leases};
+use protocol::TaskId;
 use serde_json::Value;
 
 /// Writes a trace of these events and reads it back.
@@ -26,10 +27,9 @@ fn events<'a>(trace: &'a Value, name: &str) -> Vec<&'a Value> {
 const WORKER: WorkerId = WorkerId(1);
 
 fn done(observer: &mut dyn Observer, at: u64, first: u64, count: u64) {
-    let runs: Vec<_> =
-        (first..first + count).map(|task| crate::pool::testing::done(TaskId(task), 1)).collect();
+    let runs: Vec<_> = (first..first + count).map(|task| crate::testing::done(TaskId(task), 1)).collect();
     let busy = std::time::Duration::from_micros(count);
-    let tasks = crate::pool::testing::tasks(&runs, busy);
+    let tasks = crate::pool::Done::new(&runs, busy);
     observer.on_event(Time(at), &PoolEvent::Done { worker: WORKER, tasks });
 }
 
@@ -46,17 +46,8 @@ fn everything_that_happens_to_a_worker_is_on_its_track() {
         let mut tell = |at, event: PoolEvent<'_>| observer.on_event(Time(at), &event);
         tell(4_000_000, PoolEvent::Killed { worker: WORKER, reason: KillReason::Timeout(TaskId(9)) });
         tell(4_100_000, PoolEvent::Died { worker: WORKER, orderly: false, how: "was \"killed\"\u{1b}" });
-        let record = AttemptRecord {
-            attempt: 1,
-            worker: 2,
-            pid: 77,
-            reason: Reason::Timeout,
-            message: "ran past\nthe limit".into(),
-            signal: None,
-            exit_code: None,
-            last_lines: Vec::new(),
-            micros: 500,
-        };
+        let mut record = AttemptRecord::new(1, 2, Reason::Timeout, "ran past\nthe limit".into());
+        (record.pid, record.micros) = (77, 500);
         let fate = Fate::Failed;
         tell(4_200_000, PoolEvent::Failed { worker: WORKER, task: TaskId(9), record: &record, fate });
         tell(4_300_000, PoolEvent::Started { worker: WORKER, incarnation: 2, pid: 78 });

@@ -1,0 +1,264 @@
+//! What happens in a pool, as it happens, for whoever wants to show or record it.
+
+use std::time::Duration;
+
+use protocol::TaskId;
+
+use crate::outcome::AttemptRecord;
+use queue::{Fate, KillReason, Leases, Time, WorkerId};
+
+/// Is told what happens in a pool: once a batch or frame, never once a task.
+///
+/// It is called on the pool's thread, so it must return at once: it notes and counts, and leaves showing and
+/// writing to another thread.
+pub trait Observer {
+    /// Something happened at `at`, in the pool's time: monotonic nanoseconds (`protocol::monotonic_nanos`), from
+    /// which the pauses that [`PoolEvent::Resumed`] tells of are left out.
+    fn on_event(&mut self, at: Time, event: &PoolEvent<'_>);
+
+    /// How often it wants to hear what each worker is running ([`PoolEvent::Running`]); asked once, at the start.
+    fn look_every(&self) -> Option<Duration> {
+        None
+    }
+}
+
+/// Nobody looks.
+impl Observer for () {
+    fn on_event(&mut self, _: Time, _: &PoolEvent<'_>) {}
+}
+
+/// Each of them looks.
+impl Observer for Vec<Box<dyn Observer + '_>> {
+    fn on_event(&mut self, at: Time, event: &PoolEvent<'_>) {
+        self.iter_mut().for_each(|observer| observer.on_event(at, event));
+    }
+
+    fn look_every(&self) -> Option<Duration> {
+        self.iter().filter_map(|observer| observer.look_every()).min()
+    }
+}
+
+/// Something that happened in a pool.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum PoolEvent<'a> {
+    /// More tasks have been planned.
+    Planned {
+        /// How many there are now, those included that an earlier session has done.
+        tasks: u64,
+        /// How many of them an earlier session has done.
+        skipped: u64,
+        /// There will be no more.
+        all: bool,
+    },
+    /// A worker process has been started.
+    Started {
+        /// Which worker.
+        worker: WorkerId,
+        /// Which process of it, from 1.
+        incarnation: u32,
+        /// The process.
+        pid: u32,
+    },
+    /// A worker has greeted: it takes tasks from now on.
+    Greeted {
+        /// Which worker.
+        worker: WorkerId,
+    },
+    /// Tasks have been sent to a worker, in one message.
+    Sent {
+        /// Which worker.
+        worker: WorkerId,
+        /// What it is to run.
+        tasks: &'a [Leases],
+    },
+    /// Tasks of a worker ended well, and their outcomes count.
+    Done {
+        /// Which worker.
+        worker: WorkerId,
+        /// The tasks, in the order in which they ended.
+        tasks: Done<'a>,
+    },
+    /// An attempt failed.
+    Failed {
+        /// Which worker.
+        worker: WorkerId,
+        /// Whose attempt.
+        task: TaskId,
+        /// How it failed.
+        record: &'a AttemptRecord,
+        /// Whether it is tried again or has failed for good.
+        fate: Fate,
+    },
+    /// A task was cancelled that nobody ran.
+    Cancelled {
+        /// Which task.
+        task: TaskId,
+        /// How many attempts had failed before.
+        attempts: u32,
+    },
+    /// A running task says how far it has come.
+    Progress {
+        /// Which worker.
+        worker: WorkerId,
+        /// Which task.
+        task: TaskId,
+        /// So much is done.
+        done: u64,
+        /// Of so much.
+        total: u64,
+    },
+    /// A worker has printed a line.
+    Printed {
+        /// Which worker.
+        worker: WorkerId,
+        /// What it was running then.
+        task: Option<TaskId>,
+        /// The line, without its end.
+        line: &'a str,
+    },
+    /// A task has run past its soft limit.
+    Slow {
+        /// Which worker.
+        worker: WorkerId,
+        /// Which task.
+        task: TaskId,
+    },
+    /// A worker was killed.
+    Killed {
+        /// Which worker.
+        worker: WorkerId,
+        /// Why.
+        reason: KillReason,
+    },
+    /// A worker process has ended.
+    Died {
+        /// Which worker.
+        worker: WorkerId,
+        /// It had been told to, or said goodbye.
+        orderly: bool,
+        /// How it ended, without the worker's name.
+        how: &'a str,
+    },
+    /// What a worker is running at this moment: told as often as the observer has asked for.
+    Running {
+        /// Which worker.
+        worker: WorkerId,
+        /// The task; none where it has none, or has just finished one.
+        task: Option<RunningTask<'a>>,
+    },
+    /// The pool was asked to stop.
+    Stopping {
+        /// Running tasks may not even finish.
+        at_once: bool,
+    },
+    /// From now on, something else keeps the pool from going faster.
+    Limited(Limit),
+    /// The run was suspended, and goes on.
+    Resumed {
+        /// For how long it stood still.
+        paused: Duration,
+    },
+}
+
+/// A task in the middle of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunningTask<'a> {
+    /// Which task.
+    pub task: TaskId,
+    /// Which attempt.
+    pub attempt: u32,
+    /// When the attempt began.
+    pub since: Time,
+    /// What the plan said.
+    pub payload: &'a [u8],
+}
+
+/// What keeps a pool from going faster at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Limit {
+    /// No worker is up.
+    Starting,
+    /// A worker has nothing to do, since the next tasks are still being planned.
+    Planning,
+    /// Every worker has tasks: the tasks themselves.
+    Tasks,
+    /// Outcomes can't leave fast enough, so that nothing new is leased.
+    Output,
+    /// Fewer tasks are left than there are workers.
+    Ending,
+}
+
+impl Limit {
+    /// All of them, in the order of a run.
+    pub const ALL: [Self; 5] = [Self::Starting, Self::Planning, Self::Tasks, Self::Output, Self::Ending];
+
+    /// Its name in summaries.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Planning => "planning",
+            Self::Tasks => "tasks",
+            Self::Output => "output",
+            Self::Ending => "ending",
+        }
+    }
+}
+
+/// Tasks that ended well.
+#[derive(Debug, Clone, Copy)]
+pub struct Done<'a> {
+    runs: &'a [DoneRun],
+    count: usize,
+    busy: Duration,
+}
+
+/// Tasks with consecutive ids that ended well, and alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DoneRun {
+    /// The first of them.
+    pub first: TaskId,
+    /// How many.
+    pub count: usize,
+    /// Which attempt of each.
+    pub attempt: u32,
+    /// How long each took, in whole microseconds.
+    pub micros: u64,
+}
+
+impl<'a> Done<'a> {
+    /// These, which kept a worker busy for so long.
+    pub fn new(runs: &'a [DoneRun], busy: Duration) -> Self {
+        Self { runs, count: runs.iter().map(|run| run.count).sum(), busy }
+    }
+
+    /// How long the worker was busy with them, more exactly than the sum of whole microseconds.
+    pub fn busy(&self) -> Duration {
+        self.busy
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// True where there is none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Those that follow each other and took equally long, together: of tiny tasks, there are few such runs.
+    pub fn runs(&self) -> &'a [DoneRun] {
+        self.runs
+    }
+
+    /// Each task with its attempt and how long that took, to the microsecond.
+    pub fn iter(&self) -> impl Iterator<Item = (TaskId, u32, Duration)> + use<'a> {
+        let one = |run: &DoneRun| {
+            let DoneRun { first, count, attempt, micros } = *run;
+            let task = move |index| TaskId(first.0 + index as u64);
+            (0..count).map(move |index| (task(index), attempt, Duration::from_micros(micros)))
+        };
+        self.runs.iter().flat_map(one)
+    }
+}

@@ -1,0 +1,322 @@
+//! What is known of each task, in blocks that are dropped when all their tasks have ended: one task that
+//! takes for ever must not keep a million finished ones in memory.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use ids::TaskId;
+
+use super::{Leases, WorkerId};
+
+const BLOCK: usize = 1024;
+
+/// Where a task is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// In a lane, to be leased.
+    Ready,
+    /// In this worker's hands.
+    Leased(WorkerId),
+    /// Waiting for its next attempt.
+    Waiting,
+    /// It has its outcome.
+    Done,
+}
+
+/// What is known of a task.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Slot {
+    pub(super) state: State,
+    /// Attempts that have failed.
+    pub(super) attempts: u32,
+    pub(super) bytes: u32,
+    pub(super) priority: i32,
+    /// Workers that died of it.
+    pub(super) kills: u8,
+    /// Workers that died with it in front of them and nothing to blame.
+    pub(super) suspicions: u8,
+    /// An attempt has passed the soft limit.
+    pub(super) slow: bool,
+    /// Nobody wants it any more; it ends when it leaves the hands that it is in.
+    pub(super) cancelled: bool,
+}
+
+impl Slot {
+    pub(super) fn new(bytes: u32, priority: i32) -> Self {
+        Self {
+            state: State::Ready,
+            attempts: 0,
+            bytes,
+            priority,
+            kills: 0,
+            suspicions: 0,
+            slow: false,
+            cancelled: false,
+        }
+    }
+
+    fn cost(&self) -> usize {
+        self.bytes as usize + TASK_COST
+    }
+
+    /// A task that seems to kill workers runs alone, so that the next death is certainly its own.
+    pub(super) fn is_quarantined(&self) -> bool {
+        self.kills >= 2 || self.suspicions >= 2
+    }
+}
+
+#[derive(Debug)]
+struct Block {
+    slots: Vec<Slot>,
+    finished: usize,
+}
+
+/// What a run of tasks adds to a message beside its tasks, in bytes, at most.
+const HEAD_COST: usize = 24;
+/// What a task adds to a message beside its payload, in bytes, at most.
+const TASK_COST: usize = 3;
+
+/// What came of leasing.
+#[derive(Debug)]
+pub(super) enum Leasing {
+    /// These, which cost so many bytes of a message.
+    Leased(Leases, usize),
+    /// The first is no longer there to be had.
+    Stale,
+    /// The first does not fit.
+    Full,
+}
+
+/// All tasks from the oldest block with unfinished ones on.
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    // Invariant: blocks[i] holds the ids from (first + i) * BLOCK on; None: all have ended.
+    blocks: VecDeque<Option<Box<Block>>>,
+    first: u64,
+    next: u64,
+    unfinished: u64,
+    // A dropped block's memory, to be used again.
+    spare: Option<Box<Block>>,
+}
+
+impl Slots {
+    pub(super) fn push(&mut self, slot: Slot) -> TaskId {
+        let task = TaskId(self.next);
+        if self.next.is_multiple_of(BLOCK as u64) {
+            let new = || Box::new(Block { slots: Vec::with_capacity(BLOCK), finished: 0 });
+            self.blocks.push_back(Some(self.spare.take().unwrap_or_else(new)));
+        }
+        // The last block is there: it is dropped only once it is full.
+        if let Some(Some(block)) = self.blocks.back_mut() {
+            block.slots.push(slot);
+        }
+        self.next += 1;
+        self.unfinished += 1;
+        task
+    }
+
+    /// Adds a task for each of these payload lengths, and returns the sum of those.
+    pub(super) fn push_all(&mut self, lengths: impl Iterator<Item = usize>, priority: i32) -> usize {
+        let mut lengths = lengths.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX)).peekable();
+        let mut total = 0;
+        while let Some(first) = lengths.next() {
+            total += first as usize;
+            self.push(Slot::new(first, priority));
+            let Some(Some(block)) = self.blocks.back_mut() else { continue };
+            let before = block.slots.len();
+            let room = BLOCK - before;
+            block.slots.extend(lengths.by_ref().take(room).map(|bytes| {
+                total += bytes as usize;
+                Slot::new(bytes, priority)
+            }));
+            let added = (block.slots.len() - before) as u64;
+            self.next += added;
+            self.unfinished += added;
+        }
+        total
+    }
+
+    /// The task, where it has been put and its block has not been dropped.
+    pub(super) fn get_mut(&mut self, task: TaskId) -> Option<&mut Slot> {
+        if task.0 < self.first * BLOCK as u64 {
+            return None;
+        }
+        let (index, offset) = self.locate(task);
+        self.blocks.get_mut(index)?.as_mut()?.slots.get_mut(offset)
+    }
+
+    pub(super) fn get(&self, task: TaskId) -> Option<&Slot> {
+        if task.0 < self.first * BLOCK as u64 {
+            return None;
+        }
+        let (index, offset) = self.locate(task);
+        self.blocks.get(index)?.as_ref()?.slots.get(offset)
+    }
+
+    /// Marks a task as done where it was not yet and `may` agrees; returns what was known of it.
+    #[inline]
+    pub(super) fn finish_if(&mut self, task: TaskId, may: impl FnOnce(&Slot) -> bool) -> Option<Slot> {
+        if task.0 < self.first * BLOCK as u64 {
+            return None;
+        }
+        let (index, offset) = self.locate(task);
+        let place = self.blocks.get_mut(index)?;
+        let block = place.as_mut()?;
+        let slot = block.slots.get_mut(offset)?;
+        if slot.state == State::Done || !may(slot) {
+            return None;
+        }
+        let known = *slot;
+        slot.state = State::Done;
+        self.unfinished -= 1;
+        block.finished += 1;
+        if block.finished == BLOCK {
+            self.spare = place.take().map(|mut block| {
+                block.slots.clear();
+                block.finished = 0;
+                block
+            });
+        }
+        self.drop_finished();
+        Some(known)
+    }
+
+    /// Marks tasks from `first` on as done, up to `most` of them, as long as `may` agrees; returns how many those are
+    /// and the bytes of their payloads.
+    pub(super) fn finish_while(
+        &mut self,
+        first: TaskId,
+        most: usize,
+        may: impl Fn(&Slot) -> bool,
+    ) -> (usize, usize) {
+        let (mut count, mut bytes) = (0, 0);
+        while count < most {
+            let task = TaskId(first.0 + count as u64);
+            if task.0 < self.first * BLOCK as u64 {
+                break;
+            }
+            let (index, offset) = self.locate(task);
+            let Some(place) = self.blocks.get_mut(index) else { break };
+            let Some(block) = place.as_mut() else { break };
+            let wanted = (most - count).min(BLOCK - offset);
+            let slots = block.slots.iter_mut().skip(offset).take(wanted);
+            let mut ended = 0;
+            for slot in slots.take_while(|slot| slot.state != State::Done && may(slot)) {
+                slot.state = State::Done;
+                bytes += slot.bytes as usize;
+                ended += 1;
+            }
+            block.finished += ended;
+            if block.finished == BLOCK {
+                self.spare = place.take().map(|mut block| {
+                    block.slots.clear();
+                    block.finished = 0;
+                    block
+                });
+            }
+            count += ended;
+            if ended < wanted {
+                break;
+            }
+        }
+        self.unfinished -= count as u64;
+        self.drop_finished();
+        (count, bytes)
+    }
+
+    /// Leases tasks with consecutive ids, those of `run`, to a worker: up to `most`, as far as `room` for what they
+    /// cost in a message lasts; `alone`: the first of them whatever it costs.
+    pub(super) fn lease(
+        &mut self,
+        run: &Range<u64>,
+        worker: WorkerId,
+        most: usize,
+        room: usize,
+        alone: bool,
+    ) -> Leasing {
+        let (index, offset) = self.locate(TaskId(run.start));
+        if run.start < self.first * BLOCK as u64 {
+            return Leasing::Stale;
+        }
+        let Some(Some(block)) = self.blocks.get_mut(index) else { return Leasing::Stale };
+        let length = usize::try_from(run.end.saturating_sub(run.start)).unwrap_or(usize::MAX);
+        let mut slots = block.slots.iter_mut().skip(offset).take(length.min(most));
+        let Some(first) = slots.next().filter(|slot| slot.state == State::Ready) else {
+            return Leasing::Stale;
+        };
+        let mut cost = HEAD_COST + first.cost();
+        if cost > room && !alone {
+            return Leasing::Full;
+        }
+        first.state = State::Leased(worker);
+        let attempts = first.attempts;
+        let mut count = 1;
+        for slot in slots {
+            let more = cost + slot.cost();
+            if slot.state != State::Ready || slot.attempts != attempts || more > room {
+                break;
+            }
+            slot.state = State::Leased(worker);
+            cost = more;
+            count += 1;
+        }
+        let leases = Leases { first: TaskId(run.start), count, attempt: attempts.saturating_add(1) };
+        Leasing::Leased(leases, cost)
+    }
+
+    /// Drops the finished blocks in front of the oldest unfinished one.
+    fn drop_finished(&mut self) {
+        while let Some(None) = self.blocks.front() {
+            self.blocks.pop_front();
+            self.first += 1;
+        }
+    }
+
+    fn locate(&self, task: TaskId) -> (usize, usize) {
+        let block = (task.0 / BLOCK as u64).saturating_sub(self.first);
+        (usize::try_from(block).unwrap_or(usize::MAX), (task.0 % BLOCK as u64) as usize)
+    }
+
+    /// The id that the next task will get.
+    pub(super) fn next(&self) -> TaskId {
+        TaskId(self.next)
+    }
+
+    pub(super) fn unfinished(&self) -> u64 {
+        self.unfinished
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_unfinished_task_does_not_keep_the_finished_ones() {
+        let mut slots = Slots::default();
+        for _ in 0..100_000 {
+            slots.push(Slot::new(0, 0));
+        }
+        for task in 1..100_000 {
+            assert!(slots.finish_if(TaskId(task), |_| true).is_some());
+        }
+        assert_eq!(slots.unfinished(), 1);
+        let kept: usize = slots.blocks.iter().flatten().map(|block| block.slots.len()).sum();
+        assert!(kept <= 2 * BLOCK, "{kept} slots kept");
+        assert!(slots.finish_if(TaskId(0), |_| true).is_some());
+        assert!(slots.blocks.len() <= 1 && slots.next() == TaskId(100_000));
+    }
+
+    #[test]
+    fn a_task_is_finished_once() {
+        let mut slots = Slots::default();
+        let task = slots.push(Slot::new(0, 0));
+        assert!(slots.finish_if(task, |_| false).is_none());
+        assert!(slots.finish_if(task, |_| true).is_some());
+        assert!(slots.finish_if(task, |_| true).is_none());
+        assert!(slots.finish_if(TaskId(7), |_| true).is_none());
+        assert_eq!(slots.push(Slot::new(0, 0)), TaskId(1));
+    }
+}
