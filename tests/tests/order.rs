@@ -1,6 +1,6 @@
 //! Results in the order of the input: it costs no waiting, no loss, and no memory.
 
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests: a panic is how a test fails")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is how a test fails")]
 
 use std::collections::BTreeMap;
 
