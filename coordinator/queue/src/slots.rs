@@ -8,6 +8,7 @@ use core::ops::Range;
 
 use ids::TaskId;
 
+use super::holds::{Sound, holds};
 use super::{Leases, WorkerId};
 
 const BLOCK: usize = 1024;
@@ -61,6 +62,16 @@ impl Slot {
         self.bytes as usize + TASK_COST
     }
 
+    /// True if this worker has it in its hands.
+    pub(super) fn is_leased_by(&self, worker: WorkerId) -> bool {
+        self.state == State::Leased(worker)
+    }
+
+    /// True if this worker has it in its hands, for this attempt.
+    pub(super) fn is_attempt_of(&self, worker: WorkerId, attempt: u32) -> bool {
+        self.is_leased_by(worker) && self.attempts.saturating_add(1) == attempt
+    }
+
     /// A task that seems to kill workers runs alone, so that the next death is certainly its own.
     pub(super) fn is_quarantined(&self) -> bool {
         self.kills >= 2 || self.suspicions >= 2
@@ -97,6 +108,8 @@ pub(super) struct Slots {
     first: u64,
     next: u64,
     unfinished: u64,
+    // Tasks that were done when they came.
+    skipped: u64,
     // A dropped block's memory, to be used again.
     spare: Option<Box<Block>>,
 }
@@ -114,6 +127,14 @@ impl Slots {
         }
         self.next += 1;
         self.unfinished += 1;
+        task
+    }
+
+    /// Adds a task that is done already.
+    pub(super) fn skip(&mut self) -> TaskId {
+        let task = self.push(Slot::new(0, 0));
+        self.finish_if(task, |_| true);
+        self.skipped += 1;
         task
     }
 
@@ -286,6 +307,76 @@ impl Slots {
 
     pub(super) fn unfinished(&self) -> u64 {
         self.unfinished
+    }
+
+    /// How many tasks were skipped.
+    pub(super) fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// How many tasks something is known of, at most.
+    pub(super) fn kept(&self) -> u64 {
+        (self.blocks.len() * BLOCK) as u64
+    }
+
+    /// The first task that something is known of.
+    pub(super) fn first_kept(&self) -> TaskId {
+        TaskId(self.first * BLOCK as u64)
+    }
+
+    /// The invariants above; `bytes`: of all payloads of tasks that have not ended.
+    pub(super) fn check(&self, bytes: usize) -> Sound {
+        let blocks = self.next.div_ceil(BLOCK as u64).saturating_sub(self.first);
+        holds!(blocks == self.blocks.len() as u64, "{} blocks for {blocks}", self.blocks.len());
+        let mut left = Tally::default();
+        for (block, number) in self.blocks.iter().zip(self.first..) {
+            let start = number * BLOCK as u64;
+            let ids = (self.next - start).min(BLOCK as u64) as usize;
+            match block {
+                Some(block) => block.check(start, ids, &mut left)?,
+                None => {
+                    let in_time = ids == BLOCK && number > self.first;
+                    holds!(in_time, "the block of {start} has gone too early, or is kept");
+                }
+            }
+        }
+        let Tally { unfinished, bytes: sum } = left;
+        holds!(unfinished == self.unfinished, "{unfinished} unfinished tasks counted as {}", self.unfinished);
+        holds!(sum == bytes, "{sum} bytes held, counted as {bytes}");
+        holds!(
+            self.spare.as_ref().is_none_or(|block| block.slots.is_empty() && block.finished == 0),
+            "memory to be used again is not empty"
+        );
+        Ok(())
+    }
+}
+
+/// What a look at all slots finds.
+#[derive(Debug, Default)]
+struct Tally {
+    unfinished: u64,
+    bytes: usize,
+}
+
+impl Block {
+    // A plain loop: a debug build goes through it often.
+    fn check(&self, start: u64, ids: usize, left: &mut Tally) -> Sound {
+        holds!(
+            self.slots.len() == ids,
+            "the block of {start} has {} slots for {ids} tasks",
+            self.slots.len()
+        );
+        let mut done = ids;
+        for slot in &self.slots {
+            if slot.state != State::Done {
+                done -= 1;
+                left.unfinished += 1;
+                left.bytes += slot.bytes as usize;
+            }
+        }
+        holds!(done == self.finished, "{done} done in the block of {start}, counted as {}", self.finished);
+        holds!(done < BLOCK, "the block of {start} is kept though all is done");
+        Ok(())
     }
 }
 

@@ -17,8 +17,6 @@ const KNOWN: &[&str] = &[
     "lib unhurt: observe",
     "lib unhurt: outcome",
     "lib unhurt: pool",
-    "lib queue: blame",
-    "lib queue: sim",
 ];
 
 #[test]
