@@ -36,11 +36,12 @@ mod stored;
 mod tests;
 mod watch;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use jobs::Kind;
 use jobs::spec::SpecErrors;
 
@@ -54,7 +55,7 @@ pub use logging::Verbosity;
 pub use request::{ReportSettings, RunRequest};
 
 use crate::job::Kinds;
-use crate::output::OutputError;
+use crate::output::{OutputError, for_screen};
 use crate::store::StoreError;
 use crate::supervisor::advice;
 
@@ -76,6 +77,22 @@ struct Cli {
 
     #[command(flatten)]
     global: logging::GlobalArgs,
+}
+
+impl Cli {
+    /// Reads a command line. A number below zero is a flag's value, and told to be too small where it is: it is no flag
+    /// of its own.
+    fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let matches = with_negative_numbers(Self::command()).try_get_matches_from(arguments)?;
+        Self::from_arg_matches(&matches)
+    }
+}
+
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    let takes = |arg: &clap::Arg| !arg.is_positional() && arg.get_action().takes_values();
+    command
+        .mut_args(|arg| if takes(&arg) { arg.allow_negative_numbers(true) } else { arg })
+        .mut_subcommands(with_negative_numbers)
 }
 
 #[derive(Debug, Subcommand)]
@@ -127,14 +144,26 @@ pub fn main_with(kinds: &'static [&'static dyn Kind]) -> ExitCode {
     if let Some(exit) = crate::supervisor::main_if_guard() {
         return exit;
     }
-    match Cli::try_parse() {
+    match Cli::read(std::env::args_os()) {
         Ok(cli) => run_to_exit(cli, kinds).into(),
         Err(error) => {
-            // Help that nobody reads is no failure.
-            let _ = error.print();
+            print_usage(&error);
             if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() }
         }
     }
+}
+
+/// Help goes to the standard output, and what is wrong with the command line to the standard error, with what was typed
+/// in it. Help that nobody reads is no failure.
+fn print_usage(error: &clap::Error) {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return;
+    }
+    let colour = logging::stderr_has_colour();
+    let text = error.render();
+    let text = if colour { text.ansi().to_string() } else { text.to_string() };
+    let _ = io::stderr().write_all(for_screen(&text, colour).as_bytes());
 }
 
 /// These kinds, and behind them those that every `coordinator` knows.
@@ -197,10 +226,12 @@ fn error_text(error: &anyhow::Error, colour: bool) -> String {
             vec![text + &advice]
         }
     };
-    messages.iter().map(|message| format!("{red}error{red:#}: {message}\n")).collect()
+    messages.iter().map(|message| format!("{red}error{red:#}: {}\n", for_screen(message, false))).collect()
 }
 
 /// Writes a command's answer; a reader that has gone is an orderly end.
 fn write_out(out: &mut dyn Write, text: &str) -> Result<(), OutputError> {
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(OutputError::screen)
+    out.write_all(for_screen(text, logging::stdout_has_colour()).as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(OutputError::screen)
 }

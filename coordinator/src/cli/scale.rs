@@ -14,7 +14,7 @@ use super::logging::Verbosity;
 use super::write_out;
 use crate::job::units::ValueError;
 use crate::job::{self, Kinds};
-use crate::output::{AtomicFile, Existing, ResultSettings, check_target};
+use crate::output::{AtomicFile, Existing, ResultSettings, check_target, json_for_screen};
 use crate::pool::{Control, Controlled, End};
 use crate::run::{self, Keep, Run};
 use crate::scale::{Measurement, Scaling, analyse, order, parse_counts, svg, text};
@@ -187,8 +187,11 @@ fn tell(
         }
         write_file(path, &csv)?;
     }
-    let told =
-        if args.json { format!("{:#}\n", to_json(&ran.job, scaling)) } else { text(scaling, ran.tasks) };
+    let told = if args.json {
+        json_for_screen(format!("{:#}\n", to_json(&ran.job, scaling)))
+    } else {
+        text(scaling, ran.tasks)
+    };
     Ok(write_out(out, &told)?)
 }
 

@@ -23,11 +23,12 @@ use std::path::{Path, PathBuf};
 
 pub use atomic::{AtomicFile, Existing, check_target};
 pub(crate) use destination::{Destination, is_device};
-pub(crate) use escape::printable;
+pub(crate) use escape::{for_screen, json_for_screen, printable};
 pub(crate) use held_back::hint;
-pub(crate) use human::{count, counted, rate, seconds};
+pub(crate) use human::{about, count, counted, rate, seconds};
 pub use results::{FileSettings, ResultSettings, Results, ScreenSettings};
 pub use summary::{FailureTally, SummaryText, write_summary_json};
+pub(crate) use text::INPUT_LENGTH;
 
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
