@@ -29,6 +29,7 @@ Examples:
 
 pub(super) const RETRY_EXAMPLES: &str = "\
 Examples:
+  coordinator retry                       run the failed tasks of the newest run that has some
   coordinator retry 1hkz3q                run its failed tasks again
   coordinator retry 1hkz3q --timeout 5m --memory 4GiB --retries 5";
 
@@ -46,9 +47,9 @@ pub(super) struct ResumeArgs {
 /// The flags of `retry`.
 #[derive(Debug, Clone, Args)]
 pub(super) struct RetryArgs {
-    /// The run's id, or how it begins
+    /// The run's id, or how it begins; by default the newest run with failed tasks
     #[arg(value_name = "RUN")]
-    run: String,
+    run: Option<String>,
 
     #[command(flatten)]
     again: AgainArgs,
@@ -113,11 +114,24 @@ pub(super) fn resume(args: &ResumeArgs, verbosity: Verbosity, kinds: Kinds) -> a
 /// As for [`resume`]; or nothing has failed.
 pub(super) fn retry(args: &RetryArgs, verbosity: Verbosity, kinds: Kinds) -> anyhow::Result<Exit> {
     let store = args.again.store.open_existing()?;
-    let info = store.find(&args.run)?;
+    let info = match &args.run {
+        Some(name) => store.find(name)?,
+        None => newest_failed(&store)?,
+    };
     if info.failed == 0 {
         return Err(UsageError(format!("nothing of run {} has failed", info.id)).into());
     }
     go_on(&args.again, store, &info, Purpose::Retry, verbosity, kinds)
+}
+
+/// The newest run with failed tasks that nobody is at work on and that no other run has taken the place of.
+fn newest_failed(store: &Store) -> anyhow::Result<RunInfo> {
+    let has_failed =
+        |run: &RunInfo| run.failed > 0 && run.replaced_by.is_none() && run.state != RunState::Running;
+    let found = store.runs(None)?.into_iter().find(has_failed);
+    Ok(found.ok_or_else(|| {
+        UsageError("no run that nobody is at work on has failed tasks; `runs list` shows all".into())
+    })?)
 }
 
 fn go_on(

@@ -8,7 +8,7 @@ use clap::Args;
 use super::{timestamp, to_json};
 use crate::cli::exit::Exit;
 use crate::cli::write_out;
-use crate::output::{count, printable, seconds};
+use crate::output::{count, json_for_screen, printable, seconds};
 use crate::store::{RunInfo, Store};
 
 /// The flags of `runs list`.
@@ -26,8 +26,11 @@ pub(super) struct ListArgs {
 /// Lists the runs, newest first.
 pub(super) fn list(args: &ListArgs, store: &Store, out: &mut dyn Write) -> anyhow::Result<Exit> {
     let runs = store.runs(args.limit)?;
-    let text =
-        if args.json { runs.iter().map(|run| format!("{}\n", to_json(run))).collect() } else { table(&runs) };
+    let text = if args.json {
+        runs.iter().map(|run| json_for_screen(format!("{}\n", to_json(run)))).collect()
+    } else {
+        table(&runs)
+    };
     write_out(out, &text)?;
     Ok(Exit::Ok)
 }
