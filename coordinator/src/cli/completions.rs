@@ -2,29 +2,12 @@
 
 use std::io::Write;
 
-use clap::{Args, CommandFactory};
-use clap_complete::{Shell, generate};
+use clap::CommandFactory;
+use clap_complete::generate;
 
+use super::args::{Cli, CompletionsArgs};
 use super::exit::Exit;
-use super::{Cli, write_out};
-
-pub(super) const EXAMPLES: &str = "\
-Examples:
-  coordinator completions bash > ~/.local/share/bash-completion/completions/coordinator
-  coordinator completions zsh > ~/.zfunc/_coordinator
-  coordinator completions fish > ~/.config/fish/completions/coordinator.fish
-
-Exit codes:
-    0  it is printed
-    2  there is none for this shell";
-
-/// The flags of `completions`.
-#[derive(Debug, Clone, Args)]
-pub(super) struct CompletionsArgs {
-    /// The shell
-    #[arg(value_name = "SHELL", value_enum)]
-    shell: Shell,
-}
+use super::text::write_out;
 
 /// Prints the script.
 ///

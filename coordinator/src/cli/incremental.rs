@@ -7,13 +7,12 @@ use std::path::PathBuf;
 
 use jobs::ItemsFrom;
 
-use super::execute;
+use super::args::RunArgs;
 use super::exit::{Exit, UsageError};
 use super::line::CommandLine;
 use super::logging::Verbosity;
 use super::request::RunRequest;
-use super::run::RunArgs;
-use super::stored;
+use super::{execute, stored};
 use crate::job::{self, Job, JobSource, Kinds, RunSettings};
 use crate::output::{count, for_screen};
 use crate::run::Keep;

@@ -3,38 +3,12 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use clap::Args;
 use jobs::{Key, Kind, Section};
 
+use super::args::KindsArgs;
 use super::exit::{Exit, UsageError};
-use super::write_out;
+use super::text::write_out;
 use crate::job::{Kinds, find_kind, section_name};
-
-pub(super) const EXAMPLES: &str = "\
-Examples:
-  coordinator kinds                              all kinds, a line each
-  coordinator kinds primes                       the keys of one kind
-  coordinator kinds primes --example > my.toml   a job file that runs
-
-Exit codes:
-    0  there is such a kind
-    2  there is none";
-
-/// The flags of `kinds`.
-#[derive(Debug, Clone, Args)]
-pub(super) struct KindsArgs {
-    /// Tell about this kind
-    #[arg(value_name = "NAME")]
-    name: Option<String>,
-
-    /// List the kinds for tests and rehearsals, too
-    #[arg(long)]
-    all: bool,
-
-    /// Print a job file of this kind that runs as it is
-    #[arg(long, requires = "name")]
-    example: bool,
-}
 
 /// Lists the kinds, or tells about one.
 ///

@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use jobs::ItemsFrom;
 use serde::{Deserialize, Serialize};
 
+use super::args::{Cli, Command, RunArgs};
 use super::exit::UsageError;
-use super::run::RunArgs;
-use super::{Cli, Command};
 use crate::store::{RunId, path_text, text_path};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");

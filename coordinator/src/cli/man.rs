@@ -1,31 +1,14 @@
 //! `coordinator man`: the manual pages, made from the same words as `--help`.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use anyhow::Context as _;
-use clap::{Args, CommandFactory};
+use clap::CommandFactory;
 use clap_mangen::Man;
 
+use super::args::{Cli, ManArgs};
 use super::exit::Exit;
-use super::{Cli, write_out};
-
-pub(super) const EXAMPLES: &str = "\
-Examples:
-  coordinator man > coordinator.1            the page of the command itself
-  coordinator man --dir ~/.local/share/man/man1    a page for each subcommand, too
-
-Exit codes:
-    0  the pages are written
-    3  they can't be written";
-
-/// The flags of `man`.
-#[derive(Debug, Clone, Args)]
-pub(super) struct ManArgs {
-    /// Write a page for the command and for each subcommand to this folder, which is made if need be
-    #[arg(long, value_name = "DIR")]
-    dir: Option<PathBuf>,
-}
+use super::text::write_out;
 
 /// Prints or writes the pages.
 ///

@@ -15,11 +15,12 @@
 //! }
 //! ```
 
+mod args;
 mod check;
 mod completions;
+mod describe;
 mod execute;
 mod exit;
-mod flags;
 mod incremental;
 mod kinds;
 mod line;
@@ -30,18 +31,16 @@ mod resume;
 mod run;
 mod runs;
 mod scale;
-mod shown;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod text;
 mod watch;
 
-use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use jobs::Kind;
 use jobs::spec::SpecErrors;
 
@@ -54,80 +53,11 @@ pub use logging::Verbosity;
 #[doc(hidden)]
 pub use request::{ReportSettings, RunRequest};
 
+use self::args::{Cli, Command};
 use crate::job::Kinds;
-use crate::output::{OutputError, for_screen};
+use crate::output::for_screen;
 use crate::store::StoreError;
 use crate::supervisor::advice;
-
-const EXAMPLES: &str = "\
-Examples:
-  coordinator run jobs/primes.toml      run a job on all usable CPUs
-  coordinator resume                    go on with a run that was stopped
-  coordinator check jobs/primes.toml    what would it do?
-  coordinator kinds                     what kinds of work are there?
-  coordinator kinds primes --example    a job file to begin with";
-
-/// Runs many tasks on every core in separate processes, so that nothing a task does can hurt the run
-#[derive(Debug, Parser)]
-#[command(name = "coordinator", version, arg_required_else_help = true, max_term_width = 100)]
-#[command(after_help = format!("{EXAMPLES}\n\n{}", exit::HELP))]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-
-    #[command(flatten)]
-    global: logging::GlobalArgs,
-}
-
-impl Cli {
-    /// Reads a command line. A number below zero is a flag's value, and told to be too small where it is: it is no flag
-    /// of its own.
-    fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
-        let matches = with_negative_numbers(Self::command()).try_get_matches_from(arguments)?;
-        Self::from_arg_matches(&matches)
-    }
-}
-
-fn with_negative_numbers(command: clap::Command) -> clap::Command {
-    let takes = |arg: &clap::Arg| !arg.is_positional() && arg.get_action().takes_values();
-    command
-        .mut_args(|arg| if takes(&arg) { arg.allow_negative_numbers(true) } else { arg })
-        .mut_subcommands(with_negative_numbers)
-}
-
-#[derive(Debug, Subcommand)]
-enum Command {
-    /// Run a job
-    #[command(after_help = format!("{}\n\n{}", run::EXAMPLES, exit::HELP))]
-    Run(Box<run::RunArgs>),
-    /// Go on with a run that was stopped or whose coordinator died
-    #[command(after_help = format!("{}\n\n{}", resume::RESUME_EXAMPLES, exit::HELP))]
-    Resume(Box<resume::ResumeArgs>),
-    /// Run the failed tasks of a run again
-    #[command(after_help = format!("{}\n\n{}", resume::RETRY_EXAMPLES, exit::HELP))]
-    Retry(Box<resume::RetryArgs>),
-    /// Look into the store: list, show, export and forget runs
-    #[command(after_help = format!("{}\n\n{}", runs::EXAMPLES, exit::HELP))]
-    Runs(Box<runs::RunsArgs>),
-    /// See how a run goes, from another process
-    #[command(after_help = watch::EXAMPLES)]
-    Watch(watch::WatchArgs),
-    /// Say what a job would do, or everything that is wrong with it
-    #[command(after_help = check::EXAMPLES)]
-    Check(check::CheckArgs),
-    /// List the kinds of work, or tell about one
-    #[command(after_help = kinds::EXAMPLES)]
-    Kinds(kinds::KindsArgs),
-    /// Run a job on several numbers of workers, and say how it scales
-    #[command(after_help = format!("{}\n\n{}", scale::EXAMPLES, exit::HELP))]
-    Scale(Box<scale::ScaleArgs>),
-    /// Print a script that lets a shell complete this command
-    #[command(after_help = completions::EXAMPLES)]
-    Completions(completions::CompletionsArgs),
-    /// Print the manual page, or write all of them to a folder
-    #[command(after_help = man::EXAMPLES)]
-    Man(man::ManArgs),
-}
 
 /// The whole command for a program that knows these kinds, from the process's arguments to its exit code. Call it
 /// first thing in `main`: the command runs the program again as its workers.
@@ -227,11 +157,4 @@ fn error_text(error: &anyhow::Error, colour: bool) -> String {
         }
     };
     messages.iter().map(|message| format!("{red}error{red:#}: {}\n", for_screen(message, false))).collect()
-}
-
-/// Writes a command's answer; a reader that has gone is an orderly end.
-fn write_out(out: &mut dyn Write, text: &str) -> Result<(), OutputError> {
-    out.write_all(for_screen(text, logging::stdout_has_colour()).as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(OutputError::screen)
 }

@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 
 use jobs::Presenter;
 
+use super::args::{OutputArgs, RunArgs, ShowArgs};
 use super::exit::{Exit, UsageError};
 use super::logging::{Verbosity, stderr_has_colour, stdout_has_colour};
-use super::run::{OutputArgs, RunArgs};
-use super::shown::ShowArgs;
 use crate::job::{self, Job, Kinds, ResultFile, RunSettings};
 use crate::output::{
     Existing, FailureTally, FileSettings, Format, OutputError, ResultSettings, ScreenSettings, SummaryText,
@@ -27,6 +26,8 @@ pub struct RunRequest {
     pub presenter: Box<dyn Presenter>,
     /// How the pool works: flags, then the job file, then defaults.
     pub pool: PoolOptions,
+    /// The order in which results leave.
+    pub order: Order,
     /// The job's priority; higher goes first.
     pub priority: i32,
     /// Where results go.
@@ -106,7 +107,8 @@ impl RunRequest {
         let run = over.or(args.settings()).or(std::mem::take(&mut job.run));
         let pool = run.pool_options(job.kind);
         let results = result_settings(&args.output, job.output.as_ref(), args.job.force, verbosity)?;
-        if results.reproducible && pool.order == Order::Completion {
+        let order = run.result_order();
+        if results.reproducible && order == Order::Completion {
             let message = "--reproducible promises the same bytes every time, and results as they come can't \
                            keep that; add --order input";
             return Err(UsageError(message.into()).into());
@@ -134,6 +136,7 @@ impl RunRequest {
             job,
             presenter,
             pool,
+            order,
             priority,
             results,
             report,

@@ -4,87 +4,16 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use clap::{Args, ValueEnum};
-
+use super::args::{AgainArgs, Changed, ResumeArgs, RetryArgs, RunArgs, settings};
 use super::exit::{Exit, UsageError};
-use super::flags::{FailureArgs, LimitArgs, WorkerArgs, settings};
 use super::line::CommandLine;
 use super::logging::Verbosity;
 use super::request::RunRequest;
-use super::run::RunArgs;
-use super::shown::ShowArgs;
-use super::stored::{self, StoreArgs};
-use super::{execute, incremental};
+use super::{execute, incremental, stored};
 use crate::job::{self, Job, Kinds};
 use crate::run::incremental::plan_all;
 use crate::run::{Keep, now, was_completing};
 use crate::store::{Change, InputFile, PayloadHash, Purpose, RunDetails, RunInfo, RunState, Store};
-
-pub(super) const RESUME_EXAMPLES: &str = "\
-Examples:
-  coordinator resume                      go on with the newest run that has not finished
-  coordinator resume 1hkz3q               go on with this one (any unambiguous beginning of its id)
-  coordinator resume 1hkz3q -w 8          the same on eight workers
-  coordinator resume --changed rerun      the job has changed: begin anew, as it is now";
-
-pub(super) const RETRY_EXAMPLES: &str = "\
-Examples:
-  coordinator retry                       run the failed tasks of the newest run that has some
-  coordinator retry 1hkz3q                run its failed tasks again
-  coordinator retry 1hkz3q --timeout 5m --memory 4GiB --retries 5";
-
-/// The flags of `resume`.
-#[derive(Debug, Clone, Args)]
-pub(super) struct ResumeArgs {
-    /// The run's id, or how it begins; by default the newest run that has not finished
-    #[arg(value_name = "RUN")]
-    run: Option<String>,
-
-    #[command(flatten)]
-    again: AgainArgs,
-}
-
-/// The flags of `retry`.
-#[derive(Debug, Clone, Args)]
-pub(super) struct RetryArgs {
-    /// The run's id, or how it begins; by default the newest run with failed tasks
-    #[arg(value_name = "RUN")]
-    run: Option<String>,
-
-    #[command(flatten)]
-    again: AgainArgs,
-}
-
-/// How a run goes on; what no flag says is as it was.
-#[derive(Debug, Clone, Args)]
-struct AgainArgs {
-    /// What to do where the job file or an input has changed since the run began
-    #[arg(long, value_name = "WHAT", value_enum)]
-    changed: Option<Changed>,
-
-    #[command(flatten)]
-    store: StoreArgs,
-
-    #[command(flatten)]
-    workers: WorkerArgs,
-
-    #[command(flatten)]
-    limits: LimitArgs,
-
-    #[command(flatten)]
-    failures: FailureArgs,
-
-    #[command(flatten)]
-    show: ShowArgs,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Changed {
-    /// Begin anew, as a new run of the job as it is now
-    Rerun,
-    /// Keep what is done, and do the rest by the job file as it was, with the inputs as they are
-    Keep,
-}
 
 /// Goes on with a run that has not finished.
 ///

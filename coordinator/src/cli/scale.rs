@@ -3,64 +3,20 @@
 use std::fmt::Write as _;
 use std::io::Write;
 use std::num::NonZeroU32;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use clap::Args;
 use serde_json::{Value, json};
 
+use super::args::ScaleArgs;
 use super::exit::{Exit, UsageError};
-use super::flags::JobArgs;
 use super::logging::Verbosity;
-use super::write_out;
-use crate::job::units::ValueError;
+use super::text::write_out;
 use crate::job::{self, Kinds};
 use crate::output::{AtomicFile, Existing, ResultSettings, check_target, json_for_screen};
 use crate::pool::{Control, Controlled, End};
 use crate::run::{self, Keep, Run};
-use crate::scale::{Measurement, Scaling, analyse, order, parse_counts, svg, text};
+use crate::scale::{Measurement, Scaling, analyse, order, svg, text};
 use crate::signals::Signals;
-
-pub(super) const EXAMPLES: &str = "\
-Examples:
-  coordinator scale jobs/pi.toml                       on one worker up to one for each usable CPU
-  coordinator scale jobs/pi.toml --workers 1..4 --repeat 5
-  coordinator scale jobs/pi.toml --workers 1,2,4,8 --svg speedup.svg --csv times.csv
-  coordinator scale jobs/pi.toml --json                for programs";
-
-/// The flags of `scale`.
-#[derive(Debug, Clone, Args)]
-pub(super) struct ScaleArgs {
-    #[command(flatten)]
-    job: JobArgs,
-
-    /// On how many workers: a range, both ends included, or a list
-    #[arg(short, long, value_name = "A..B|N,…", value_parser = worker_counts, default_value = "1..auto")]
-    workers: Counts,
-
-    /// How often on each
-    #[arg(long, value_name = "K", default_value = "3", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    repeat: u32,
-
-    /// Draw the speedup curve beside the ideal line and the law to this file; an earlier one is replaced
-    #[arg(long, value_name = "PATH")]
-    svg: Option<PathBuf>,
-
-    /// Write every time to this file as CSV; an earlier one is replaced
-    #[arg(long, value_name = "PATH")]
-    csv: Option<PathBuf>,
-
-    /// Print what was found as JSON
-    #[arg(long)]
-    json: bool,
-}
-
-/// Numbers of workers, ascending.
-#[derive(Debug, Clone)]
-struct Counts(Vec<NonZeroU32>);
-
-fn worker_counts(text: &str) -> Result<Counts, ValueError> {
-    parse_counts(text).map(Counts)
-}
 
 /// What came of one run.
 struct Ran {
@@ -145,12 +101,13 @@ impl Bench<'_> {
         let job = job::load(&source, self.kinds)?;
         let mut options = job.run.pool_options(job.kind);
         options.workers = workers;
-        let (name, tasks) = (job.name.clone(), job.plan.total);
+        let (name, tasks, order) = (job.name.clone(), job.plan.total, job.run.result_order());
         let run = Run {
             name: job.name,
             kind: job.kind,
             plan: job.plan,
             options,
+            order,
             results: ResultSettings { screen: None, file: None, reproducible: false },
             keep: Keep::Nowhere(run::unstored_id()),
             letters: 0,

@@ -2,50 +2,18 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
-use clap::Args;
 use protocol::observe::{Ending, Observation, ObserveError, Observer, RunInfo, Snapshot, WorkerState};
 use serde::Serialize;
 
+use super::args::WatchArgs;
 use super::exit::{Exit, UsageError};
-use super::write_out;
-use crate::job::units::parse_duration;
+use super::text::write_out;
 use crate::output::{about, count, counted, json_for_screen, printable, rate, seconds};
-
-pub(super) const EXAMPLES: &str = "\
-Examples:
-  coordinator run jobs/pi.toml --observe run.sock    a run that can be observed
-  coordinator watch run.sock                         from another terminal: what goes on, line by line
-  coordinator watch run.sock --json                  the same for programs, a JSON object a line
-  coordinator watch run.sock --wait 1m               where the run begins only within a minute
-
-Exit codes:
-    0  the run has ended, and all tasks are ok; otherwise the run's own:
-    1  some tasks failed for good
-    2  the run's input was wrong; or no run is to be observed there
-    3  the run could not go on; or its coordinator was killed, or speaks another version
-  130  the run was stopped by SIGINT (Ctrl-C); 143 by SIGTERM or SIGHUP";
 
 /// A line says how the run stands at most so often, in seconds.
 const PACE: f64 = 1.0;
-
-/// The flags of `watch`.
-#[derive(Debug, Clone, Args)]
-pub(super) struct WatchArgs {
-    /// The run's socket: what was given to its --observe
-    #[arg(value_name = "PATH")]
-    path: PathBuf,
-
-    /// Print a JSON object a line: everything that is told, counts up to five times a second
-    #[arg(long)]
-    json: bool,
-
-    /// How long to wait for the run to begin
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0s")]
-    wait: Duration,
-}
 
 /// Prints what happens in a run until it ends; the command then ends as the run did.
 ///

@@ -8,12 +8,11 @@ use anstyle::{AnsiColor, Style};
 use jobs::Presenter;
 use jobs::words::shortened;
 
+use super::columns::{INPUT_LENGTH, input_or_id};
 use super::destination::Destination;
 use super::escape::{defuse, json_for_screen, printable};
 use super::held_back::{hint, time_line};
 use super::human::{count, counted, rate, seconds};
-use super::results::input_or_id;
-use super::text::INPUT_LENGTH;
 use super::{Existing, OutputError};
 use crate::outcome::{OutcomeBatch, Reason};
 use crate::summary::{Summary, WorkerSummary};
@@ -33,8 +32,9 @@ pub struct FailureTally {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Group {
     count: u64,
+    // Those of the lowest ids, whatever the order in which they came.
     // Invariant: at most `SHOWN`, each a line without control characters.
-    first: Vec<String>,
+    first: BTreeMap<u64, String>,
 }
 
 impl FailureTally {
@@ -44,7 +44,8 @@ impl FailureTally {
             let Err(failure) = outcome.result else { continue };
             let group = self.groups.entry(failure.reason).or_default();
             group.count += 1;
-            if group.first.len() < SHOWN {
+            let last = group.first.last_key_value().map(|(last, _)| *last);
+            if group.first.len() < SHOWN || last > Some(outcome.task.0) {
                 let mut line = String::new();
                 let mut input = String::new();
                 input_or_id(&outcome, presenter, &mut input);
@@ -52,14 +53,17 @@ impl FailureTally {
                 line.push_str(": ");
                 line.push_str(&shortened(&failure.message, MESSAGE_LENGTH));
                 defuse(&mut line, 0);
-                group.first.push(line);
+                group.first.insert(outcome.task.0, line);
+                if group.first.len() > SHOWN {
+                    group.first.pop_last();
+                }
             }
         }
     }
 
     /// One of the failures, in a line.
     pub fn first(&self) -> Option<&str> {
-        self.groups.values().find_map(|group| group.first.first()).map(String::as_str)
+        self.groups.values().find_map(|group| group.first.values().next()).map(String::as_str)
     }
 
     /// True where nothing failed.
@@ -137,7 +141,7 @@ impl SummaryText<'_> {
         let red = self.style(AnsiColor::Red);
         for (reason, group) in &self.failures.groups {
             writeln!(f, "{red}failed ({}){red:#}: {}", reason.name(), counted(group.count, "task"))?;
-            for line in &group.first {
+            for line in group.first.values() {
                 writeln!(f, "  {line}")?;
             }
             let more = group.count.saturating_sub(group.first.len() as u64);
@@ -252,9 +256,9 @@ mod tests {
     fn failures() -> FailureTally {
         let failure = Failure::new(Reason::Signal, "killed by SIGSEGV\nin the middle".into(), Vec::new());
         let mut batch = OutcomeBatch::new();
-        for _ in 0..6 {
+        for task in 0..6 {
             batch.push(Outcome {
-                task: protocol::TaskId(7),
+                task: protocol::TaskId(task),
                 payload: b"cat.jpg",
                 attempts: 3,
                 worker: 1,
@@ -266,6 +270,27 @@ mod tests {
         let mut tally = FailureTally::default();
         tally.add(&batch, &EchoPresenter);
         tally
+    }
+
+    #[test]
+    fn the_failures_shown_are_the_first_of_the_input_whatever_came_first() {
+        let failure = Failure::new(Reason::Exit, "x".into(), Vec::new());
+        let mut tally = FailureTally::default();
+        for task in [30_u8, 4, 9, 1, 20, 7, 2, 8] {
+            let mut batch = OutcomeBatch::new();
+            batch.push(Outcome {
+                task: protocol::TaskId(task.into()),
+                payload: &[b'a' + task % 26],
+                attempts: 1,
+                worker: 1,
+                micros: 5,
+                slow: false,
+                result: Err(&failure),
+            });
+            tally.add(&batch, &EchoPresenter);
+        }
+        let lines: Vec<_> = tally.groups[&Reason::Exit].first.values().map(String::as_str).collect();
+        assert_eq!(lines, ["b: x", "c: x", "e: x", "h: x", "i: x"]);
     }
 
     #[test]

@@ -6,12 +6,9 @@ use anstyle::{AnsiColor, Style};
 use jobs::Presenter;
 use jobs::words::shortened;
 
+use super::columns::{INPUT_LENGTH, input_or_id, push_worker};
 use super::escape::defuse;
-use super::results::{input_or_id, push_worker};
 use crate::outcome::{Outcome, Reason};
-
-/// Longer inputs are cut in text; the other formats have them whole.
-pub(crate) const INPUT_LENGTH: usize = 200;
 
 /// How lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -5,79 +5,21 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
 use jobs::{Presenter, Tasks};
 use protocol::{Payloads, TaskId};
 
-use crate::cli::Verbosity;
+use crate::cli::args::{ExportArgs, ExportFormat};
 use crate::cli::exit::{Exit, UsageError};
 use crate::cli::line::CommandLine;
+use crate::cli::logging::Verbosity;
 use crate::cli::stored::fingerprint;
 use crate::job::{self, Kinds};
 use crate::outcome::{Outcome, OutcomeBatch};
-use crate::output::{Existing, FileSettings, Format, ResultSettings, Results, ScreenSettings, check_target};
+use crate::output::{FileSettings, Format, ResultSettings, Results, ScreenSettings, check_target};
 use crate::store::{RunInfo, Shown, Store};
-
-pub(super) const EXAMPLES: &str = "\
-Examples:
-  coordinator runs export 1hkz3q --format jsonl            all results, one JSON object a line
-  coordinator runs export 1hkz3q --format csv --failed     the failures as a table
-  coordinator runs export 1hkz3q --format sqlite -o run.db  as a database with plain tables";
-
-/// The flags of `runs export`.
-#[derive(Debug, Clone, Args)]
-pub(super) struct ExportArgs {
-    /// The run's id, or how it begins
-    #[arg(value_name = "RUN")]
-    run: String,
-
-    /// How the results are written
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ExportFormat::Jsonl)]
-    format: ExportFormat,
-
-    /// Write to this file and not to the standard output
-    #[arg(short, long, value_name = "PATH", required_if_eq("format", "sqlite"))]
-    output: Option<PathBuf>,
-
-    /// Replace the file where it exists
-    #[arg(long)]
-    force: bool,
-
-    /// Only tasks that ended well
-    #[arg(long, conflicts_with = "failed")]
-    ok: bool,
-
-    /// Only tasks that failed
-    #[arg(long)]
-    failed: bool,
-
-    /// Leave out what differs between runs (attempts, worker, micros)
-    #[arg(long)]
-    reproducible: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ExportFormat {
-    /// One JSON object a line
-    Jsonl,
-    /// Comma-separated values with a header
-    Csv,
-    /// A SQLite file with one row a task
-    Sqlite,
-}
 
 /// How many outcomes are written at once.
 const BATCH: usize = 1024;
-
-impl ExportArgs {
-    fn wants(&self, outcome: &Outcome<'_>) -> bool {
-        if outcome.result.is_ok() { !self.failed } else { !self.ok }
-    }
-
-    fn existing(&self) -> Existing {
-        if self.force { Existing::Replace } else { Existing::Refuse }
-    }
-}
 
 /// Writes a run's results again.
 pub(super) fn export(

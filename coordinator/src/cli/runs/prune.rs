@@ -2,53 +2,15 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::time::Duration;
 
-use clap::Args;
 use serde_json::{Value, json};
 
+use crate::cli::args::PruneArgs;
 use crate::cli::exit::Exit;
-use crate::cli::write_out;
-use crate::job::units::{ValueError, parse_duration};
+use crate::cli::text::write_out;
 use crate::output::counted;
 use crate::run::now;
 use crate::store::{Prune, RunInfo, Store};
-
-pub(super) const EXAMPLES: &str = "\
-Examples:
-  coordinator runs prune --older-than 30d         runs in which nothing has happened for so long
-  coordinator runs prune --keep 20                all but the newest twenty
-  coordinator runs prune --run 1hkz3q --dry-run   what would go";
-
-/// The flags of `runs prune`.
-#[derive(Debug, Clone, Args)]
-pub(super) struct PruneArgs {
-    /// Those in which nothing has happened for so long: 30d, 12h
-    #[arg(long, value_name = "TIME", value_parser = age, required_unless_present_any = ["keep", "run"])]
-    older_than: Option<Duration>,
-
-    /// All but so many of the newest
-    #[arg(long, value_name = "N")]
-    keep: Option<usize>,
-
-    /// This one; may be repeated
-    #[arg(long, value_name = "RUN")]
-    run: Vec<String>,
-
-    /// Say what would go, and forget nothing
-    #[arg(long)]
-    dry_run: bool,
-
-    /// As one JSON object
-    #[arg(long)]
-    json: bool,
-}
-
-/// A time as elsewhere, or a number of days.
-fn age(text: &str) -> Result<Duration, ValueError> {
-    let days = text.strip_suffix('d').and_then(|days| days.trim().parse::<u32>().ok());
-    days.map_or_else(|| parse_duration(text), |days| Ok(Duration::from_secs(u64::from(days) * 86_400)))
-}
 
 /// Forgets runs; one that is being worked on is left alone.
 pub(super) fn prune(args: &PruneArgs, mut store: Store, out: &mut dyn Write) -> anyhow::Result<Exit> {

@@ -2,16 +2,14 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
-use std::path::PathBuf;
 
-use clap::Args;
 use protocol::TaskId;
 use serde_json::{Value, json};
 
-use super::list::table;
-use super::{timestamp, to_json};
+use super::told::{table, to_json};
+use crate::cli::args::ShowRunArgs;
 use crate::cli::exit::{Exit, UsageError};
-use crate::cli::write_out;
+use crate::cli::text::{timestamp, write_out};
 use crate::job::Kinds;
 use crate::output::{counted, json_for_screen, printable};
 use crate::report::{self, Letter, Report};
@@ -20,29 +18,9 @@ use crate::store::{DeadLetter, RunInfo, Store};
 /// People are shown so many of the latest events; programs all.
 const EVENTS: usize = 50;
 
-/// The flags of `runs show`.
-#[derive(Debug, Clone, Args)]
-pub(super) struct ShowArgs {
-    /// The run's id, or how it begins; by default the newest run
-    #[arg(value_name = "RUN")]
-    run: Option<String>,
-
-    /// At most so many failures
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    failures: u32,
-
-    /// As one JSON object
-    #[arg(long)]
-    json: bool,
-
-    /// As one HTML page, into this file; an earlier one is replaced
-    #[arg(long, value_name = "PATH", conflicts_with = "json")]
-    html: Option<PathBuf>,
-}
-
 /// Tells about one run.
 pub(super) fn show(
-    args: &ShowArgs,
+    args: &ShowRunArgs,
     store: &Store,
     kinds: Kinds,
     out: &mut dyn Write,

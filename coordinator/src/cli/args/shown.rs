@@ -9,26 +9,26 @@ use crate::show::ProgressMode;
 /// What is shown of a run.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Messages")]
-pub(super) struct ShowArgs {
+pub(crate) struct ShowArgs {
     /// Show how the run goes
     #[arg(long, value_name = "WHEN", value_enum, default_value_t = When::Auto)]
-    progress: When,
+    pub(crate) progress: When,
 
     /// Write a timeline of every worker to this file, for ui.perfetto.dev; an earlier one is replaced
     #[arg(long, value_name = "PATH")]
-    pub(super) trace: Option<PathBuf>,
+    pub(crate) trace: Option<PathBuf>,
 
     /// Write how the run went to this file, as one HTML page; an earlier one is replaced
     #[arg(long, value_name = "PATH.html")]
-    pub(super) report: Option<PathBuf>,
+    pub(crate) report: Option<PathBuf>,
 
     /// Let other processes see how the run goes, at this socket (`coordinator watch PATH`), for as long as it goes
     #[arg(long, value_name = "PATH")]
-    pub(super) observe: Option<PathBuf>,
+    pub(crate) observe: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-enum When {
+pub(crate) enum When {
     /// A bar on a terminal, elsewhere a line every 10 s; nothing with -q
     #[default]
     Auto,
@@ -45,7 +45,7 @@ impl ShowArgs {
     ///
     /// # Errors
     /// The current directory is gone.
-    pub(super) fn absolute(mut self) -> std::io::Result<Self> {
+    pub(crate) fn absolute(mut self) -> std::io::Result<Self> {
         self.trace = self.trace.map(std::path::absolute).transpose()?;
         self.report = self.report.map(std::path::absolute).transpose()?;
         self.observe = self.observe.map(std::path::absolute).transpose()?;
@@ -53,7 +53,7 @@ impl ShowArgs {
     }
 
     /// When progress is shown.
-    pub(super) fn progress(&self) -> ProgressMode {
+    pub(crate) fn progress(&self) -> ProgressMode {
         match self.progress {
             When::Auto => ProgressMode::Auto,
             When::Always => ProgressMode::Always,

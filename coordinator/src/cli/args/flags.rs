@@ -15,27 +15,27 @@ use crate::pool::{BatchSize, Order};
 
 /// Which job.
 #[derive(Debug, Clone, Args)]
-pub(super) struct JobArgs {
+pub(crate) struct JobArgs {
     /// The job file (TOML)
     #[arg(value_name = "JOB")]
-    job: PathBuf,
+    pub(crate) job: PathBuf,
 
     /// Set a key of the job file to a TOML value, for example input.numbers='[7]'; may be repeated
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_and_value)]
-    set: Vec<(String, String)>,
+    pub(crate) set: Vec<(String, String)>,
 
     /// Take the items from this file, one a line, and not from the job file; -: from the standard input
     #[arg(long, value_name = "PATH|-", value_parser = items_from)]
-    input: Option<ItemsFrom>,
+    pub(crate) input: Option<ItemsFrom>,
 
     /// Replace outputs that exist already
     #[arg(long)]
-    pub(super) force: bool,
+    pub(crate) force: bool,
 }
 
 impl JobArgs {
     /// Where the job comes from.
-    pub(super) fn source(&self) -> JobSource {
+    pub(crate) fn source(&self) -> JobSource {
         JobSource {
             path: self.job.clone(),
             overrides: self.set.clone(),
@@ -62,88 +62,88 @@ fn key_and_value(text: &str) -> Result<(String, String), String> {
 /// How tasks are spread over workers.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Workers")]
-pub(super) struct WorkerArgs {
+pub(crate) struct WorkerArgs {
     /// How many worker processes; auto: one for each usable CPU
     #[arg(short, long, value_name = "N|auto", value_parser = values::workers)]
-    workers: Option<Workers>,
+    pub(crate) workers: Option<Workers>,
 
     /// The order of the results: that of the input, or as they come
     #[arg(long, value_parser = orders())]
-    order: Option<Order>,
+    pub(crate) order: Option<Order>,
 
     /// How many tasks are sent to a worker at once; auto: a few milliseconds of work
     #[arg(long, value_name = "N|auto", value_parser = values::batch)]
-    batch: Option<BatchSize>,
+    pub(crate) batch: Option<BatchSize>,
 
     /// The job's priority; higher goes first
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    priority: Option<i32>,
+    pub(crate) priority: Option<i32>,
 
     /// Replace a worker after this many tasks
     #[arg(long, value_name = "N", value_parser = values::whole::<NonZeroU64>)]
-    max_tasks_per_worker: Option<NonZeroU64>,
+    pub(crate) max_tasks_per_worker: Option<NonZeroU64>,
 
     /// Replace a worker once its memory has grown by this much
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
-    max_memory_growth: Option<u64>,
+    pub(crate) max_memory_growth: Option<u64>,
 
     /// Run this program as a worker; it has to speak the protocol
     #[arg(long, value_name = "PATH")]
-    worker_program: Option<PathBuf>,
+    pub(crate) worker_program: Option<PathBuf>,
 }
 
 /// What a worker may use.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Limits (TIME: 30s, 1.5s, 500ms, 1h30m; SIZE: 512MB, 1GiB)")]
-pub(super) struct LimitArgs {
+pub(crate) struct LimitArgs {
     /// Kill a worker whose task takes longer, and count the task as failed for this attempt
     #[arg(long, value_name = "TIME", value_parser = values::time_limit)]
-    timeout: Option<Duration>,
+    pub(crate) timeout: Option<Duration>,
 
     /// Warn about a task that takes longer, and mark its result
     #[arg(long, value_name = "TIME", value_parser = values::time_limit)]
-    soft_timeout: Option<Duration>,
+    pub(crate) soft_timeout: Option<Duration>,
 
     /// Address space of each worker
     #[arg(long, value_name = "SIZE", value_parser = values::memory)]
-    memory: Option<u64>,
+    pub(crate) memory: Option<u64>,
 
     /// Processor time of each worker, in seconds
     #[arg(long, value_name = "N", value_parser = values::cpu_seconds)]
-    cpu_seconds: Option<u64>,
+    pub(crate) cpu_seconds: Option<u64>,
 
     /// Open files of each worker
     #[arg(long, value_name = "N", value_parser = values::open_files)]
-    open_files: Option<u64>,
+    pub(crate) open_files: Option<u64>,
 
     /// Size of each file that a worker writes
     #[arg(long, value_name = "SIZE", value_parser = values::size)]
-    file_size: Option<u64>,
+    pub(crate) file_size: Option<u64>,
 }
 
 /// What happens after failures and on requests to stop.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Failures")]
-pub(super) struct FailureArgs {
+pub(crate) struct FailureArgs {
     /// How many times a task is tried again
     #[arg(long, value_name = "N", value_parser = values::whole::<u32>)]
-    retries: Option<u32>,
+    pub(crate) retries: Option<u32>,
 
     /// After which failures a task is tried again
     #[arg(long, value_name = "REASON,…", value_delimiter = ',', value_parser = reasons())]
-    retry_on: Option<Vec<Reason>>,
+    pub(crate) retry_on: Option<Vec<Reason>>,
 
     /// Stop at the first task that failed for good
     #[arg(long, conflicts_with = "max_failures")]
-    fail_fast: bool,
+    pub(crate) fail_fast: bool,
 
     /// Stop once more than this many tasks have failed for good
     #[arg(long, value_name = "N", value_parser = values::whole::<u64>)]
-    max_failures: Option<u64>,
+    pub(crate) max_failures: Option<u64>,
 
     /// How long running tasks may go on after Ctrl-C
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    grace: Option<Duration>,
+    pub(crate) grace: Option<Duration>,
 }
 
 fn orders() -> impl TypedValueParser<Value = Order> {
@@ -155,7 +155,7 @@ fn reasons() -> impl TypedValueParser<Value = Reason> {
 }
 
 /// The flags as settings; what no flag says is left to the job file.
-pub(super) fn settings(workers: &WorkerArgs, limits: &LimitArgs, failures: &FailureArgs) -> RunSettings {
+pub(crate) fn settings(workers: &WorkerArgs, limits: &LimitArgs, failures: &FailureArgs) -> RunSettings {
     RunSettings {
         workers: workers.workers,
         order: workers.order,
