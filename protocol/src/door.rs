@@ -1,0 +1,69 @@
+//! The socket that a new worker connects to, once.
+//!
+//! Nothing is ever read from it: a connection says only that the worker is there. What goes over it goes to the worker.
+
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::io::{Errno, retry_on_intr};
+use rustix::net::{
+    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags,
+    SocketType, accept_with, bind, listen, sendmsg, socket_with,
+};
+use tempfile::TempDir;
+
+use crate::packet::Packet;
+
+/// A listening socket in a folder of its own, which goes with it.
+#[derive(Debug)]
+pub(crate) struct Door {
+    socket: OwnedFd,
+    name: String,
+    _folder: TempDir,
+}
+
+impl Door {
+    /// Makes a door in the temporary directory; nobody else can look into its folder.
+    pub(crate) fn new() -> io::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("socket");
+        let name = path.to_str().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        // What `ipc-channel` connects with.
+        let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+        bind(&socket, &SocketAddrUnix::new(&path)?)?;
+        // A backlog of 0 leaves room for one: a second one that connects waits, and holds up nobody but itself.
+        listen(&socket, 0)?;
+        Ok(Self { socket, name, _folder: folder })
+    }
+
+    /// Its path.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The connection that is there, without waiting; `None`: nobody has connected.
+    pub(crate) fn accept(&self) -> io::Result<Option<OwnedFd>> {
+        match retry_on_intr(|| accept_with(&self.socket, SocketFlags::CLOEXEC)) {
+            Ok(connection) => Ok(Some(connection)),
+            // The second: it has gone again.
+            Err(Errno::AGAIN | Errno::CONNABORTED) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Sends a packet over a new connection, without waiting.
+///
+/// # Errors
+/// `BrokenPipe` or `ConnectionReset` where the other end is closed.
+pub(crate) fn send(connection: &OwnedFd, packet: &Packet) -> io::Result<()> {
+    let descriptors = [packet.descriptor.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = SendAncillaryBuffer::new(&mut space);
+    control.push(SendAncillaryMessage::ScmRights(&descriptors));
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    retry_on_intr(|| sendmsg(connection, &[IoSlice::new(&packet.bytes)], &mut control, flags))?;
+    Ok(())
+}
