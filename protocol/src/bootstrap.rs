@@ -14,7 +14,7 @@ use std::os::unix::net::UnixStream;
 use ipc_channel::ipc::bytes_channel;
 
 use crate::directory::fits_a_socket;
-use crate::door::{self, Door};
+use crate::door::Door;
 use crate::link::stream_pair;
 use crate::packet::Packet;
 use crate::{CoordinatorEnd, PROTOCOL_VERSION, StatusCell, TaskSender, welcome};
@@ -139,7 +139,7 @@ impl Bootstrap {
         let Self { door, stream, cell, sender, packet, spare, .. } = self;
         drop(spare);
         let connection = door.accept()?.ok_or(BootstrapError::NotConnected)?;
-        door::send(&connection, &packet).map_err(|error| match error.kind() {
+        packet.send(&connection).map_err(|error| match error.kind() {
             io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => BootstrapError::NotConnected,
             _ => error.into(),
         })?;
@@ -159,7 +159,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{ConnectError, Filled, FrameReader, FrameWriter, Hello, ToWorker, WorkerLink, serve};
+    use crate::{ConnectError, Filled, FrameReader, Hello, ToWorker, WorkerLink, serve};
 
     /// Reads the stream until the worker's first frame is there.
     fn read_hello(boot: &Bootstrap) -> Vec<u8> {

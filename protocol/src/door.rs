@@ -2,18 +2,14 @@
 //!
 //! Nothing is ever read from it: a connection says only that the worker is there. What goes over it goes to the worker.
 
-use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, OwnedFd};
+use std::io;
+use std::os::fd::OwnedFd;
 
 use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{
-    AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags,
-    SocketType, accept_with, bind, listen, sendmsg, socket_with,
+    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, accept_with, bind, listen, socket_with,
 };
 use tempfile::TempDir;
-
-use crate::packet::Packet;
 
 /// A listening socket in a folder of its own, which goes with it.
 #[derive(Debug)]
@@ -52,18 +48,4 @@ impl Door {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-/// Sends a packet over a new connection, without waiting.
-///
-/// # Errors
-/// `BrokenPipe` or `ConnectionReset` where the other end is closed.
-pub(crate) fn send(connection: &OwnedFd, packet: &Packet) -> io::Result<()> {
-    let descriptors = [packet.descriptor.as_fd()];
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut control = SendAncillaryBuffer::new(&mut space);
-    control.push(SendAncillaryMessage::ScmRights(&descriptors));
-    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-    retry_on_intr(|| sendmsg(connection, &[IoSlice::new(&packet.bytes)], &mut control, flags))?;
-    Ok(())
 }

@@ -5,19 +5,22 @@
 //! or leak when they fail. So what is to go to a worker is sent within this process first, over a connection both of
 //! whose ends are ours, and comes out of it as bytes and a descriptor.
 
-use std::io::{self, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::process;
 use std::sync::{Mutex, PoisonError};
 
 use ipc_channel::IpcError;
 use ipc_channel::ipc::{self, IpcBytesReceiver, IpcReceiver, IpcSender, bytes_channel};
-use rustix::io::Errno;
-use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg,
+};
 
 use crate::door::Door;
-use crate::link::stream_pair;
 
 /// Far longer than a packet that holds one channel.
 const MAX_PACKET: usize = 1024;
@@ -25,8 +28,8 @@ const MAX_PACKET: usize = 1024;
 /// One message of `ipc-channel` that holds one channel, as it goes over a socket.
 #[derive(Debug)]
 pub(crate) struct Packet {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) descriptor: OwnedFd,
+    bytes: Vec<u8>,
+    descriptor: OwnedFd,
 }
 
 /// A connection from this process to itself.
@@ -57,6 +60,20 @@ impl Packet {
         *guard = Some(way);
         Ok(packet)
     }
+
+    /// Sends it over a new connection, without waiting.
+    ///
+    /// # Errors
+    /// `BrokenPipe` or `ConnectionReset` where the other end is closed.
+    pub(crate) fn send(&self, connection: &OwnedFd) -> io::Result<()> {
+        let descriptors = [self.descriptor.as_fd()];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        control.push(SendAncillaryMessage::ScmRights(&descriptors));
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        retry_on_intr(|| sendmsg(connection, &[IoSlice::new(&self.bytes)], &mut control, flags))?;
+        Ok(())
+    }
 }
 
 impl Loop {
@@ -69,7 +86,7 @@ impl Loop {
         let out = door.accept()?.ok_or(io::ErrorKind::ConnectionAborted)?;
         drop(door);
         let (warm, _kept) = bytes_channel()?;
-        let room = stream_pair()?;
+        let room = UnixStream::pair()?;
         drop(room);
         warm.send(&[])?;
         Ok(Self { into, out, process: process::id() })
@@ -138,7 +155,6 @@ fn plain(error: IpcError) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::door;
 
     #[test]
     fn a_channel_goes_through_a_door_and_works_in_its_direction() {
@@ -146,7 +162,7 @@ mod tests {
         let connection = connect(door.name()).unwrap();
         let (sender, receiver) = bytes_channel().unwrap();
         let packet = Packet::wrap(receiver).unwrap();
-        door::send(&door.accept().unwrap().unwrap(), &packet).unwrap();
+        packet.send(&door.accept().unwrap().unwrap()).unwrap();
         drop((door, packet));
         let receiver = receive(&connection).unwrap();
         sender.send(b"hello").unwrap();
@@ -163,7 +179,7 @@ mod tests {
             sender.send(&[number]).unwrap();
             let door = Door::new().unwrap();
             let connection = connect(door.name()).unwrap();
-            door::send(&door.accept().unwrap().unwrap(), &packet).unwrap();
+            packet.send(&door.accept().unwrap().unwrap()).unwrap();
             assert_eq!(receive(&connection).unwrap().recv().unwrap(), [number]);
         };
         std::thread::scope(|scope| {
