@@ -85,9 +85,6 @@ pub struct QueueConfig {
     pub window: usize,
     /// At most this many bytes of payloads are held at once (one task is always let in).
     pub window_bytes: usize,
-    /// True where outcomes leave in input order: the window then spans from the oldest unfinished task to
-    /// the newest, finished ones between them included.
-    pub in_order: bool,
     /// Attempts after the first.
     pub retries: u32,
     /// The reasons after which a task is tried again.
@@ -133,7 +130,6 @@ impl Default for QueueConfig {
             workers: 1,
             window: 16 * 1024,
             window_bytes: 16 << 20,
-            in_order: true,
             retries: 2,
             retry_on: vec![Reason::Signal, Reason::Exit, Reason::Timeout, Reason::Memory, Reason::Protocol],
             backoff: Duration::from_millis(10),
@@ -201,7 +197,7 @@ impl Queue {
         if !self.run.planning || self.run.course != Course::Work {
             return 0;
         }
-        let held = if self.config.in_order { self.slots.span() } else { self.slots.unfinished() };
+        let held = self.slots.unfinished();
         if held > 0 && self.held_bytes >= self.config.window_bytes {
             return 0;
         }
@@ -277,11 +273,6 @@ impl Queue {
     /// Tasks that have no outcome yet.
     pub fn unfinished(&self) -> u64 {
         self.slots.unfinished()
-    }
-
-    /// The oldest task without an outcome, or the id that the next task will get.
-    pub fn oldest_unfinished(&self) -> TaskId {
-        self.slots.oldest()
     }
 
     /// Counts so far.

@@ -8,10 +8,11 @@ use jobs::Presenter;
 use super::columns::Columns;
 use super::csv::CsvLines;
 use super::destination::{Destination, is_device};
+use super::escape::printable;
 use super::jsonl::JsonLines;
 use super::text::Look;
 use super::{Existing, Format, OutputError, check_target, text};
-use crate::outcome::OutcomeBatch;
+use crate::outcome::{Outcome, OutcomeBatch};
 
 /// What to write, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +60,7 @@ impl ResultSettings {
     }
 }
 
-/// Takes a run's outcomes in batches and writes them in the order in which they come.
+/// Takes a run's outcomes, many at a time, and writes them in the order in which they come.
 pub struct Results {
     presenter: Box<dyn Presenter>,
     outlets: Vec<Outlet>,
@@ -117,14 +118,25 @@ impl Results {
         Ok(Self { presenter, outlets })
     }
 
-    /// Writes a batch: one write for each destination, or a few where it is large. All of it has left when
-    /// this returns, but for the end of a long file, which may be on its way.
+    /// Writes a batch; see [`write_all`](Self::write_all).
+    ///
+    /// # Errors
+    /// As for [`write_all`](Self::write_all).
+    pub fn write(&mut self, batch: &OutcomeBatch) -> Result<(), OutputError> {
+        self.write_all(|| batch.iter())
+    }
+
+    /// Writes what `outcomes` gives, which is asked once for each destination: one write for each, or a few where there
+    /// is much. All of it has left when this returns, but for the end of a long file, which may be on its way.
     ///
     /// # Errors
     /// [`OutputError::Closed`] where the reader of the standard output has gone; otherwise the system refuses.
-    pub fn write(&mut self, batch: &OutcomeBatch) -> Result<(), OutputError> {
+    pub fn write_all<'a, I>(&mut self, outcomes: impl Fn() -> I) -> Result<(), OutputError>
+    where
+        I: Iterator<Item = Outcome<'a>>,
+    {
         for outlet in &mut self.outlets {
-            outlet.write(batch, &*self.presenter)?;
+            outlet.write(outcomes(), &*self.presenter)?;
         }
         Ok(())
     }
@@ -132,11 +144,11 @@ impl Results {
     /// Writes the combined result, which ends the text on the standard output.
     ///
     /// # Errors
-    /// As for [`write`](Self::write).
+    /// As for [`write_all`](Self::write_all).
     pub fn push_combined(&mut self, line: &str) -> Result<(), OutputError> {
         for outlet in &mut self.outlets {
             if let (Lines::Text(_), Destination::Screen(_)) = (&outlet.lines, &outlet.destination) {
-                outlet.buffer.push_str(line);
+                outlet.buffer.push_str(&printable(line));
                 outlet.buffer.push('\n');
                 outlet.flush()?;
             }
@@ -195,8 +207,12 @@ impl Outlet {
         self.flush()
     }
 
-    fn write(&mut self, batch: &OutcomeBatch, presenter: &dyn Presenter) -> Result<(), OutputError> {
-        for outcome in batch.iter() {
+    fn write<'a>(
+        &mut self,
+        outcomes: impl Iterator<Item = Outcome<'a>>,
+        presenter: &dyn Presenter,
+    ) -> Result<(), OutputError> {
+        for outcome in outcomes {
             match &mut self.lines {
                 Lines::Text(look) => text::push_line(&outcome, presenter, *look, &mut self.buffer),
                 Lines::Jsonl(lines) => lines.push_line(&outcome, presenter, self.columns, &mut self.buffer),

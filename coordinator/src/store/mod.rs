@@ -59,7 +59,7 @@ pub use run::{ClaimedRun, Event, NewRun, Purpose, RunDetails, RunInfo, RunState}
 pub use run_id::RunId;
 pub use seen::Seen;
 pub use task_set::{Inserter, TaskSet};
-pub use writer::{Hooks, Notes, Refused, Writer, WriterOptions};
+pub use writer::{Ended, Notes, Writer, WriterOptions};
 
 #[cfg(test)]
 mod tests;

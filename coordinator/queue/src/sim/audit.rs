@@ -348,7 +348,6 @@ impl Book {
             queue.unfinished(),
             self.unfinished
         );
-        holds!(queue.oldest_unfinished().0 == self.oldest as u64, "oldest: {}", queue.oldest_unfinished());
         holds!(queue.is_joined() == self.run.joined, "is_joined() is {}", queue.is_joined());
         let full = self.held() > 0 && self.held_bytes >= self.config.window_bytes;
         let closed = full || !self.run.planning || self.run.course != Course::Work;

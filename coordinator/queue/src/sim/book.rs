@@ -148,7 +148,6 @@ pub(super) struct Book {
     pub(super) run: Run,
     pub(super) counts: Counts,
     pub(super) unfinished: u64,
-    pub(super) oldest: usize,
     pub(super) held_bytes: usize,
     pub(super) waiting: Waiting,
     pub(super) due: Due,
@@ -185,7 +184,6 @@ impl Book {
             },
             counts: Counts::default(),
             unfinished: 0,
-            oldest: 0,
             held_bytes: 0,
             waiting: Waiting::default(),
             due: Due::default(),
@@ -219,7 +217,6 @@ impl Book {
             self.held_bytes += bytes;
             self.waiting.fresh.entry(priority).or_default().push_back(task);
         }
-        self.advance();
         let held = self.held();
         holds!(held <= self.config.window as u64, "{held} tasks are held");
         Ok(())
@@ -227,13 +224,7 @@ impl Book {
 
     /// What counts towards the window.
     pub(super) fn held(&self) -> u64 {
-        if self.config.in_order { (self.tasks.len() - self.oldest) as u64 } else { self.unfinished }
-    }
-
-    fn advance(&mut self) {
-        while self.tasks.get(self.oldest).is_some_and(|entry| entry.place == Place::Done) {
-            self.oldest += 1;
-        }
+        self.unfinished
     }
 
     pub(super) fn finish(&mut self, task: TaskId) {
@@ -241,7 +232,6 @@ impl Book {
         entry.place = Place::Done;
         self.held_bytes -= entry.bytes;
         self.unfinished -= 1;
-        self.advance();
     }
 
     /// True where this worker has the task for this attempt.
