@@ -57,6 +57,9 @@ mod text_kind;
 #[doc(hidden)]
 pub mod words;
 
+#[cfg(test)]
+mod worked_example;
+
 pub use kind::{
     BadValue, Combine, ItemsFrom, Key, Kind, Outputs, Plan, PlanError, PlanOptions, Presenter, Section,
     Setup, Tasks,

@@ -12,7 +12,7 @@ use super::request::RunRequest;
 use super::text::write_out;
 use crate::job::units::{format_duration, format_size};
 use crate::job::{Workers, values};
-use crate::output::{Format, INPUT_LENGTH, ResultSettings, printable};
+use crate::output::{INPUT_LENGTH, ResultSettings, printable};
 use crate::pool::{BatchSize, PoolOptions};
 
 /// How many tasks are shown.
@@ -117,7 +117,7 @@ fn describe_results(results: &ResultSettings, text: &mut String) {
     let file = results.file.as_ref().map(|file| (file.path.display().to_string(), file.format));
     let screen = results.screen.map(|screen| ("the standard output".to_owned(), screen.format));
     for (place, format) in file.into_iter().chain(screen) {
-        let note = if results.reproducible && format != Format::Text { ", reproducible" } else { "" };
+        let note = if results.reproducible && !format.is_for_people() { ", reproducible" } else { "" };
         line(text, "results", &format!("{place} ({format}{note})"));
     }
 }

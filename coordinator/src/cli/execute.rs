@@ -13,7 +13,7 @@ use super::request::{ReportSettings, RunRequest, same_place};
 use super::stored::unless_default;
 use super::text::timestamp;
 use crate::observe::{Post, PostError};
-use crate::output::{Format, OutputError, count, counted, for_screen};
+use crate::output::{OutputError, count, counted, for_screen};
 use crate::pool::{Control, End, Observer};
 use crate::report::{self, Report};
 use crate::run::{self, Keep, RunReport};
@@ -69,7 +69,7 @@ fn execute_observed(
     signals.forward(control.clone())?;
     let RunRequest { job, presenter, pool, order, results, report, progress, trace, html, verbosity, .. } =
         request;
-    let on_screen = results.screen.is_some_and(|screen| screen.format == Format::Text);
+    let on_screen = results.screen.is_some_and(|screen| screen.format.is_for_people());
     let stored = keep.store().map(unless_default);
     let reads_stdin = job.reads_stdin;
     let progress = Progress::start(ProgressSettings {

@@ -163,7 +163,7 @@ fn result_settings(
             Some(format) => Some(ResultFile { path: path.to_owned(), format }),
             None => {
                 let path = path.display();
-                return Err(UsageError(format!("--output {path}: it ends in neither .jsonl nor .csv")));
+                return Err(UsageError(format!("--output {path}: it {}", Format::no_extension())));
             }
         },
     };
@@ -174,7 +174,7 @@ fn result_settings(
     let screen = format.map(|format| ScreenSettings {
         format,
         worker: verbosity >= Verbosity::Verbose,
-        colour: format == Format::Text && stdout_has_colour(),
+        colour: format.is_for_people() && stdout_has_colour(),
     });
     let existing = if force { Existing::Replace } else { Existing::Refuse };
     let file = file.map(|ResultFile { path, format }| FileSettings { path, format, existing });

@@ -169,7 +169,7 @@ fn read_output(spec: &mut JobSpec) -> Result<Option<ResultFile>, SpecError> {
     let path = spec.resolve(item.text()?);
     match Format::of_path(&path) {
         Some(format) => Ok(Some(ResultFile { path, format })),
-        None => Err(item.error(format!("{} ends in neither .jsonl nor .csv", item.describe()))),
+        None => Err(item.error(format!("{} {}", item.describe(), Format::no_extension()))),
     }
 }
 

@@ -119,7 +119,7 @@ pub const OUTPUT: [Entry; 1] = [Entry {
     path: ("output", "path"),
     kind: "path",
     default: Some("the screen only"),
-    about: "where the results go: a .jsonl or .csv file that appears when it is complete",
+    about: "where the results go: a file that appears when it is complete; its extension names the format",
     example: "\"out/primes.jsonl\"",
 }];
 

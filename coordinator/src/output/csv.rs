@@ -9,20 +9,29 @@ use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::columns::{Columns, input_or_id, push_number, push_worker};
+use super::encoder::{Encoder, Entry};
 use super::escape::{quote_csv, tame_csv};
 use crate::outcome::{Outcome, Reason};
 
+pub(super) const FORMAT: Entry = Entry {
+    name: "csv",
+    about: "Comma-separated values with a header",
+    extensions: &["csv"],
+    for_people: false,
+    encoder: |_| Box::new(CsvLines::default()),
+};
+
 /// Writes lines; keeps its buffers from line to line.
 #[derive(Debug, Default)]
-pub(super) struct CsvLines {
+struct CsvLines {
     json: String,
     // Invariant: one cell for each of the presenter's columns, in their order.
     cells: Vec<String>,
 }
 
-impl CsvLines {
-    /// Appends the names of the columns.
-    pub(super) fn push_header(presenter: &dyn Presenter, columns: Columns, line: &mut String) {
+impl Encoder for CsvLines {
+    /// The names of the columns.
+    fn push_header(&self, presenter: &dyn Presenter, columns: Columns, line: &mut String) {
         line.push_str("id,input,ok");
         for column in presenter.columns() {
             line.push(',');
@@ -38,8 +47,7 @@ impl CsvLines {
         line.push('\n');
     }
 
-    /// Appends the line of one outcome.
-    pub(super) fn push_line(
+    fn push(
         &mut self,
         outcome: &Outcome<'_>,
         presenter: &dyn Presenter,
@@ -70,7 +78,9 @@ impl CsvLines {
         }
         line.push('\n');
     }
+}
 
+impl CsvLines {
     fn push_value(&self, line: &mut String) {
         line.push_str(",true");
         for cell in &self.cells {

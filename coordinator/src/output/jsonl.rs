@@ -3,21 +3,29 @@
 use jobs::Presenter;
 
 use super::columns::{Columns, input_or_id, push_number, push_worker};
+use super::encoder::{Encoder, Entry};
 use super::escape::{defuse_json, escape_json, push_json_string};
 use crate::outcome::{Outcome, Reason};
 
+pub(super) const FORMAT: Entry = Entry {
+    name: "jsonl",
+    about: "One JSON object a line",
+    extensions: &["jsonl", "ndjson"],
+    for_people: false,
+    encoder: |_| Box::new(JsonLines::default()),
+};
+
 /// Writes lines.
 #[derive(Debug, Default)]
-pub(super) struct JsonLines {
+struct JsonLines {
     // Invariant: `circumstances` is what stands between value and time for these attempts and this worker.
     // Neighbours mostly share them, and tiny tasks' lines are made by the million.
     attempts_and_worker: Option<(u32, u32)>,
     circumstances: String,
 }
 
-impl JsonLines {
-    /// Appends the line of one outcome.
-    pub(super) fn push_line(
+impl Encoder for JsonLines {
+    fn push(
         &mut self,
         outcome: &Outcome<'_>,
         presenter: &dyn Presenter,
@@ -39,7 +47,9 @@ impl JsonLines {
             line.push_str("}\n");
         }
     }
+}
 
+impl JsonLines {
     /// `,"attempts":1,"worker":"worker-2","micros":`.
     fn circumstances(&mut self, attempts: u32, worker: u32) -> &str {
         if self.attempts_and_worker != Some((attempts, worker)) {

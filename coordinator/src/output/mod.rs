@@ -7,6 +7,7 @@ mod atomic;
 mod columns;
 mod csv;
 mod destination;
+mod encoder;
 mod error;
 mod escape;
 mod format;
@@ -18,6 +19,8 @@ mod summary;
 #[cfg(test)]
 mod tests;
 mod text;
+#[cfg(test)]
+mod worked_example;
 mod writeback;
 
 pub use atomic::{AtomicFile, Existing, check_target};

@@ -6,12 +6,10 @@ use std::path::PathBuf;
 use jobs::Presenter;
 
 use super::columns::Columns;
-use super::csv::CsvLines;
 use super::destination::{Destination, is_device};
+use super::encoder::{Encoder, Look};
 use super::escape::printable;
-use super::jsonl::JsonLines;
-use super::text::Look;
-use super::{Existing, Format, OutputError, check_target, text};
+use super::{Existing, Format, OutputError, check_target};
 use crate::outcome::{Outcome, OutcomeBatch};
 
 /// What to write, and where.
@@ -70,17 +68,12 @@ pub struct Results {
 const FLUSH_AT: usize = 128 << 10;
 
 struct Outlet {
-    lines: Lines,
+    encoder: Box<dyn Encoder>,
+    for_people: bool,
     columns: Columns,
     // Kept from batch to batch, so that a line costs no allocation.
     buffer: String,
     destination: Destination,
-}
-
-enum Lines {
-    Text(Look),
-    Jsonl(JsonLines),
-    Csv(CsvLines),
 }
 
 impl Results {
@@ -106,11 +99,11 @@ impl Results {
         // The file first: what can fail is tried before anything is on the screen.
         if let Some(file) = &settings.file {
             let destination = Destination::open(&file.path, file.existing)?;
-            outlets.push(Outlet::new(Lines::new(file.format, Look::default()), columns, destination));
+            outlets.push(Outlet::new(file.format, Look::default(), columns, destination));
         }
         if let Some(to) = settings.screen {
             let look = Look { worker: to.worker && !settings.reproducible, colour: to.colour };
-            outlets.push(Outlet::new(Lines::new(to.format, look), columns, Destination::Screen(screen)));
+            outlets.push(Outlet::new(to.format, look, columns, Destination::Screen(screen)));
         }
         for outlet in &mut outlets {
             outlet.write_header(&*presenter)?;
@@ -147,7 +140,7 @@ impl Results {
     /// As for [`write_all`](Self::write_all).
     pub fn push_combined(&mut self, line: &str) -> Result<(), OutputError> {
         for outlet in &mut self.outlets {
-            if let (Lines::Text(_), Destination::Screen(_)) = (&outlet.lines, &outlet.destination) {
+            if outlet.for_people && matches!(outlet.destination, Destination::Screen(_)) {
                 outlet.buffer.push_str(&printable(line));
                 outlet.buffer.push('\n');
                 outlet.flush()?;
@@ -185,25 +178,14 @@ impl Results {
     }
 }
 
-impl Lines {
-    fn new(format: Format, look: Look) -> Self {
-        match format {
-            Format::Text => Self::Text(look),
-            Format::Jsonl => Self::Jsonl(JsonLines::default()),
-            Format::Csv => Self::Csv(CsvLines::default()),
-        }
-    }
-}
-
 impl Outlet {
-    fn new(lines: Lines, columns: Columns, destination: Destination) -> Self {
-        Self { lines, columns, buffer: String::new(), destination }
+    fn new(format: Format, look: Look, columns: Columns, destination: Destination) -> Self {
+        let (encoder, for_people) = ((format.entry().encoder)(look), format.is_for_people());
+        Self { encoder, for_people, columns, buffer: String::new(), destination }
     }
 
     fn write_header(&mut self, presenter: &dyn Presenter) -> Result<(), OutputError> {
-        if let Lines::Csv(_) = self.lines {
-            CsvLines::push_header(presenter, self.columns, &mut self.buffer);
-        }
+        self.encoder.push_header(presenter, self.columns, &mut self.buffer);
         self.flush()
     }
 
@@ -213,11 +195,7 @@ impl Outlet {
         presenter: &dyn Presenter,
     ) -> Result<(), OutputError> {
         for outcome in outcomes {
-            match &mut self.lines {
-                Lines::Text(look) => text::push_line(&outcome, presenter, *look, &mut self.buffer),
-                Lines::Jsonl(lines) => lines.push_line(&outcome, presenter, self.columns, &mut self.buffer),
-                Lines::Csv(lines) => lines.push_line(&outcome, presenter, self.columns, &mut self.buffer),
-            }
+            self.encoder.push(&outcome, presenter, self.columns, &mut self.buffer);
             if self.buffer.len() >= FLUSH_AT {
                 self.flush()?;
             }

@@ -6,21 +6,29 @@ use anstyle::{AnsiColor, Style};
 use jobs::Presenter;
 use jobs::words::shortened;
 
-use super::columns::{INPUT_LENGTH, input_or_id, push_worker};
+use super::columns::{Columns, INPUT_LENGTH, input_or_id, push_worker};
+use super::encoder::{Encoder, Entry, Look};
 use super::escape::defuse;
 use crate::outcome::{Outcome, Reason};
 
-/// How lines look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Look {
-    /// Say who did it.
-    pub(super) worker: bool,
-    /// Failures in red.
-    pub(super) colour: bool,
+pub(super) const FORMAT: Entry = Entry {
+    name: "text",
+    about: "One line a task, for people",
+    extensions: &[],
+    for_people: true,
+    encoder: |look| Box::new(TextLines(look)),
+};
+
+struct TextLines(Look);
+
+impl Encoder for TextLines {
+    fn push(&mut self, outcome: &Outcome<'_>, presenter: &dyn Presenter, _: Columns, text: &mut String) {
+        push_line(outcome, presenter, self.0, text);
+    }
 }
 
 /// Appends the line of one outcome.
-pub(super) fn push_line(outcome: &Outcome<'_>, presenter: &dyn Presenter, look: Look, line: &mut String) {
+fn push_line(outcome: &Outcome<'_>, presenter: &dyn Presenter, look: Look, line: &mut String) {
     if look.worker && outcome.worker > 0 {
         push_worker(outcome.worker, line);
         line.push_str(": ");

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::flags::{FailureArgs, JobArgs, LimitArgs, WorkerArgs, settings};
+use super::format::format_parser;
 use super::shown::ShowArgs;
 use super::store::KeepArgs;
 use crate::job::RunSettings;
@@ -59,12 +59,12 @@ pub(crate) struct RunArgs {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Results")]
 pub(crate) struct OutputArgs {
-    /// Write the results to this file (.jsonl or .csv) and not to the standard output; -: the other way round
+    /// Write the results to this file and not to the standard output; its extension names the format; -: the other way round
     #[arg(short, long, value_name = "PATH")]
     pub(crate) output: Option<PathBuf>,
 
     /// Write the results to the standard output in this format; with --output: there as well [default: text]
-    #[arg(long, value_name = "FORMAT", value_parser = formats())]
+    #[arg(long, value_name = "FORMAT", value_parser = format_parser(|_| true))]
     pub(crate) format: Option<Format>,
 
     /// Leave out what differs between runs (attempts, worker, micros), to compare results byte for byte
@@ -74,14 +74,6 @@ pub(crate) struct OutputArgs {
     /// Write the summary to this file as JSON; an earlier one is replaced
     #[arg(long, value_name = "PATH")]
     pub(crate) summary_json: Option<PathBuf>,
-}
-
-fn formats() -> impl TypedValueParser<Value = Format> {
-    const FORMATS: [Format; 3] = [Format::Text, Format::Jsonl, Format::Csv];
-    let of_name = |name: String| {
-        FORMATS.into_iter().find(|format| format.name() == name).ok_or("it should be text, jsonl or csv")
-    };
-    PossibleValuesParser::new(FORMATS.map(Format::name)).try_map(of_name)
 }
 
 impl RunArgs {

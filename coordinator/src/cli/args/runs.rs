@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 
+use super::format::{ExportFormat, export_parser};
 use super::store::StoreArgs;
 use crate::cli::exit;
 use crate::job::units::{ValueError, parse_duration};
@@ -101,7 +102,7 @@ pub(crate) struct ExportArgs {
     pub(crate) run: String,
 
     /// How the results are written
-    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ExportFormat::Jsonl)]
+    #[arg(long, value_name = "FORMAT", value_parser = export_parser(), default_value = "jsonl")]
     pub(crate) format: ExportFormat,
 
     /// Write to this file and not to the standard output
@@ -123,16 +124,6 @@ pub(crate) struct ExportArgs {
     /// Leave out what differs between runs (attempts, worker, micros)
     #[arg(long)]
     pub(crate) reproducible: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ExportFormat {
-    /// One JSON object a line
-    Jsonl,
-    /// Comma-separated values with a header
-    Csv,
-    /// A SQLite file with one row a task
-    Sqlite,
 }
 
 impl ExportArgs {

@@ -34,7 +34,10 @@ pub(super) fn export(
     let (presenter, replay) = replay(store, &run, kinds)?;
     match (args.format, output) {
         (ExportFormat::Sqlite, Some(path)) => to_sqlite(args, store, &run, &path, &*presenter, replay)?,
-        (format, output) => {
+        (ExportFormat::Sqlite, None) => {
+            return Err(UsageError("--format sqlite needs --output PATH".into()).into());
+        }
+        (ExportFormat::Results(format), output) => {
             to_lines(args, store, &run, settings(args, format, output, verbosity), presenter, replay)?
         }
     }
@@ -45,11 +48,10 @@ pub(super) fn export(
 
 fn settings(
     args: &ExportArgs,
-    format: ExportFormat,
+    format: Format,
     output: Option<PathBuf>,
     verbosity: Verbosity,
 ) -> ResultSettings {
-    let format = if format == ExportFormat::Csv { Format::Csv } else { Format::Jsonl };
     let worker = verbosity >= Verbosity::Verbose;
     ResultSettings {
         screen: output.is_none().then_some(ScreenSettings { format, worker, colour: false }),
