@@ -14,6 +14,7 @@
 //! ```
 
 mod error;
+mod job;
 mod overrides;
 mod read;
 #[cfg(test)]
@@ -21,4 +22,5 @@ mod tests;
 mod value;
 
 pub use error::{SpecError, SpecErrors};
-pub use read::{Item, JobSpec, Table};
+pub use job::JobSpec;
+pub use read::{Item, Table};

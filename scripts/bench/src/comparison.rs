@@ -78,6 +78,8 @@ type Peer<'a> = Box<dyn Fn() -> anyhow::Result<Figures> + 'a>;
 pub(crate) enum Run<'a> {
     /// Programs of ours, of whichever build.
     Ours(Ours<'a>),
+    /// The same for the program that measures the library, which a build may lack.
+    Library(Ours<'a>),
     /// Something else.
     Peer(Peer<'a>),
     /// Something else that is not installed: what is missing.
@@ -95,6 +97,13 @@ impl<'a> Side<'a> {
         run: impl Fn(&Build) -> anyhow::Result<Figures> + 'a,
     ) -> Self {
         Self { name: name.into(), run: Run::Ours(Box::new(run)) }
+    }
+
+    pub(crate) fn library(
+        name: impl Into<String>,
+        run: impl Fn(&Build) -> anyhow::Result<Figures> + 'a,
+    ) -> Self {
+        Self { name: name.into(), run: Run::Library(Box::new(run)) }
     }
 
     pub(crate) fn peer(
@@ -131,11 +140,14 @@ impl<'a> Comparison<'a> {
         Self { warm: true, ..self }
     }
 
-    /// The same of two builds: for each side of ours a comparison of what this build and the other one do.
+    /// The same of two builds: for each side of ours a comparison of what this build and the other one do. The library is
+    /// left out where one of them has no program for it.
     pub(crate) fn of_builds(self, this: &'a Build, other: &'a Build) -> Vec<Comparison<'a>> {
         let Self { name, metrics, sides, repeat, warm } = self;
+        let have_library = this.bench_pool.is_some() && other.bench_pool.is_some();
         let ours = sides.into_iter().filter_map(|side| match side.run {
             Run::Ours(run) => Some((side.name, std::rc::Rc::new(run))),
+            Run::Library(run) => have_library.then(|| (side.name, std::rc::Rc::new(run))),
             Run::Peer(_) | Run::Missing(_) => None,
         });
         let both = ours.map(|(side, run)| {

@@ -201,7 +201,11 @@ mod tests {
         for comparison in &all {
             assert!(!comparison.sides.is_empty() && !comparison.metrics.is_empty(), "{}", comparison.name);
         }
-        let build = |name: &str| Build { name: name.into(), coordinator: PathBuf::new(), bench_pool: None };
+        let build = |name: &str| Build {
+            name: name.into(),
+            coordinator: PathBuf::new(),
+            bench_pool: Some(PathBuf::new()),
+        };
         let (this, that) = (build("this"), build("that"));
         let builds = all.into_iter().flat_map(|each| each.of_builds(&this, &that));
         assert!(builds.map(|each| assert_eq!(each.sides.len(), 2, "{}", each.name)).count() > 40);

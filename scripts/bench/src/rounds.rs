@@ -31,7 +31,7 @@ pub(crate) fn play(comparison: &Comparison<'_>, rounds: usize, this: &Build) -> 
         .iter()
         .map(|side| match side.run {
             Run::Missing(what) => Measured::Missing(what),
-            Run::Ours(_) | Run::Peer(_) => Measured::Rounds(Vec::new()),
+            Run::Ours(_) | Run::Library(_) | Run::Peer(_) => Measured::Rounds(Vec::new()),
         })
         .collect();
     let warm_up = usize::from(comparison.warm);
@@ -57,7 +57,7 @@ pub(crate) fn play(comparison: &Comparison<'_>, rounds: usize, this: &Build) -> 
 fn one_round(side: &Side<'_>, comparison: &Comparison<'_>, this: &Build) -> anyhow::Result<Figures> {
     let runs: Vec<Figures> = (0..comparison.repeat)
         .map(|_| match &side.run {
-            Run::Ours(run) => run(this),
+            Run::Ours(run) | Run::Library(run) => run(this),
             Run::Peer(run) => run(),
             Run::Missing(what) => bail!("{what} is not installed"),
         })
@@ -150,8 +150,10 @@ mod tests {
         let sides = vec![
             Side::ours("ours", of_name),
             Side::ours("batches of 1", of_name),
+            Side::library("in calls", of_name),
             Side::peer("Pool", None, || Ok(one(0.0))),
         ];
+        // Neither of them has a program that measures the library.
         let all =
             Comparison::new("tiny", vec![Metric::less("x", Unit::Seconds)], sides).of_builds(&this, &other);
         assert_eq!(

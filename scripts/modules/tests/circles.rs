@@ -5,13 +5,8 @@ use std::path::Path;
 use modules::{Tree, circles, of_folders, of_modules, workspace};
 
 /// Modules whose circles are known and wait to be broken. This list only shrinks.
-const KNOWN: &[&str] = &[
-    "lib jobs: spec",
-    "lib unhurt: embed",
-    "lib unhurt: observe",
-    "lib unhurt: outcome",
-    "lib unhurt: pool",
-];
+const KNOWN: &[&str] =
+    &["lib unhurt: embed", "lib unhurt: observe", "lib unhurt: outcome", "lib unhurt: pool"];
 
 #[test]
 fn no_modules_go_in_a_circle() {

@@ -1,10 +1,13 @@
 //! The library, as `bench_pool` measures it, against other pools.
 
+use std::f64::consts::PI;
+
+use anyhow::ensure;
+
 use crate::build::Build;
 use crate::comparison::{Comparison, Figures, Metric, Side, Unit};
 use crate::programs::{command, line, peak_memory};
 use crate::suites::Bench;
-use crate::suites::command::near_pi;
 
 pub(super) fn comparisons(bench: &Bench) -> Vec<Comparison<'_>> {
     let mut all = vec![tiny(bench), by_number(bench), by_workers(bench), trips(bench)];
@@ -147,7 +150,7 @@ impl Case {
     }
 
     pub(super) fn side<'a>(self, bench: &'a Bench, name: &str) -> Side<'a> {
-        Side::ours(name, move |build| self.measure(build, bench.scale))
+        Side::library(name, move |build| self.measure(build, bench.scale))
     }
 
     fn measure(self, build: &Build, scale: f64) -> anyhow::Result<Figures> {
@@ -190,4 +193,25 @@ pub(super) fn rust<'a>(bench: &'a Bench, name: &str, peer: &'static str, case: &
         command.args([peer, case, &bench.scale.to_string()]);
         line(command)
     })
+}
+
+/// Within five standard errors: once in two million runs, chance alone is further off.
+pub(super) fn near_pi(figures: Figures) -> anyhow::Result<Figures> {
+    let of = |key: &str| figures.get(key).copied().unwrap_or_default();
+    let error = (PI * (4.0 - PI) / of("samples")).sqrt();
+    ensure!(error.is_finite() && (of("pi") - PI).abs() < 5.0 * error, "pi = {}", of("pi"));
+    Ok(figures)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pi_that_chance_does_not_explain_is_refused() {
+        let with = |pi: f64| Figures::from([("pi".to_owned(), pi), ("samples".to_owned(), 1e6)]);
+        assert!(near_pi(with(PI + 0.001)).is_ok());
+        assert!(near_pi(with(3.2)).is_err());
+        assert!(near_pi(Figures::new()).is_err());
+    }
 }

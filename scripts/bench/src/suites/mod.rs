@@ -1,40 +1,16 @@
 //! What is compared, with whom, and what each run is asked for.
 
+mod bench;
 mod command;
 mod jobs;
 mod kernels;
 mod library;
 mod store;
 
-use std::path::PathBuf;
-
 use clap::ValueEnum;
 
+pub(crate) use self::bench::Bench;
 use crate::comparison::Comparison;
-use crate::jobs::Place;
-use crate::peers::Peers;
-
-/// What all suites have in common.
-#[derive(Debug)]
-pub(crate) struct Bench {
-    /// The project's root.
-    pub(crate) root: PathBuf,
-    pub(crate) place: Place,
-    pub(crate) peers: Peers,
-    /// Multiplies the numbers of tasks.
-    pub(crate) scale: f64,
-    /// The size of each array that jobs read, in megabytes.
-    pub(crate) megabytes: u64,
-    /// How many runs the store has when it is listed.
-    pub(crate) runs: u64,
-}
-
-impl Bench {
-    /// So many tasks, scaled, but never too few to be timed.
-    fn many(&self, count: f64) -> u64 {
-        ((count * self.scale) as u64).max(100)
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Suite {
