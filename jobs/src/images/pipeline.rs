@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Instant;
@@ -76,11 +76,11 @@ impl Pipeline {
     fn read(&mut self, path: &Path) -> Result<(), TaskError> {
         let limit = decode::max_file_bytes(self.setup.max_pixels);
         self.file.clear();
-        let fail = |error: std::io::Error| TaskError::new(format!("can't be read: {error}"));
+        let fail = |error: std::io::Error| failure(format!("can't be read: {error}"), error.kind());
         let file = File::open(path).map_err(fail)?;
         let read = file.take(limit.saturating_add(1)).read_to_end(&mut self.file).map_err(fail)?;
         if read as u64 > limit {
-            return Err(TaskError::memory(format!("the file is larger than {limit} bytes")));
+            return Err(TaskError::memory(format!("the file is larger than {limit} bytes")).for_good());
         }
         Ok(())
     }
@@ -100,12 +100,13 @@ fn save(
     let mut bytes = 0;
     for (index, image) in images.iter().enumerate() {
         file.clear();
-        encode::encode(image, output.format, output.quality, mask, file)
-            .map_err(|error| TaskError::new(format!("can't be written as {:?}: {error}", output.format)))?;
+        encode::encode(image, output.format, output.quality, mask, file).map_err(|error| {
+            TaskError::new(format!("can't be written as {:?}: {error}", output.format)).for_good()
+        })?;
         watch.lap(|micros| &mut micros.encode);
         let path = output.path(&output.dir, stem, &tile_suffix(tiles, Some(index)));
         write::put(&path, file, output.force)
-            .map_err(|error| TaskError::new(format!("can't write {}: {error}", path.display())))?;
+            .map_err(|error| failure(format!("can't write {}: {error}", path.display()), error.kind()))?;
         watch.lap(|micros| &mut micros.write);
         bytes += file.len() as u64;
     }
@@ -116,12 +117,33 @@ fn save(
     Ok(())
 }
 
+/// A failure of the file system's, for good if it says that nothing is there, or nothing of that kind, or nothing
+/// for us: a second look finds the same.
+fn failure(message: String, kind: ErrorKind) -> TaskError {
+    let certain = matches!(
+        kind,
+        ErrorKind::NotFound
+            | ErrorKind::PermissionDenied
+            | ErrorKind::AlreadyExists
+            | ErrorKind::InvalidInput
+            | ErrorKind::InvalidFilename
+            | ErrorKind::NotADirectory
+            | ErrorKind::IsADirectory
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::FileTooLarge
+    );
+    let error = TaskError::new(message);
+    if certain { error.for_good() } else { error }
+}
+
 impl From<DecodeError> for TaskError {
     fn from(error: DecodeError) -> Self {
-        match error {
+        // The same file would be decoded in the same way.
+        let error = match error {
             DecodeError::TooLarge(..) | DecodeError::Memory(_) => Self::memory(error.to_string()),
             DecodeError::Broken(_) => Self::new(error.to_string()),
-        }
+        };
+        error.for_good()
     }
 }
 
