@@ -7,6 +7,7 @@ use core::ops::Range;
 use ids::TaskId;
 
 use super::Time;
+use super::holds::{Sound, cannot_happen, holds};
 
 /// A lane that has been passed over this often counts as one priority higher.
 const AGE: u32 = 64;
@@ -61,6 +62,16 @@ impl Lane {
                 self.push_back(task..task + 1);
             }
         }
+    }
+
+    /// The invariants above; `is_here` knows whether a task is there to be had.
+    fn check(&self, is_here: impl Fn(TaskId) -> bool) -> Sound {
+        holds!(self.runs.iter().all(|run| run.start < run.end), "an empty run in {:?}", self.runs);
+        let length: u64 = self.runs.iter().map(|run| run.end - run.start).sum();
+        holds!(length == self.length as u64, "{length} tasks counted as {}", self.length);
+        let stale = self.runs.iter().cloned().flatten().filter(|task| !is_here(TaskId(*task))).count();
+        holds!(stale == self.stale, "{stale} stale tasks counted as {}", self.stale);
+        Ok(())
     }
 }
 
@@ -137,9 +148,12 @@ impl Ready {
             self.lone.remove(place);
             return;
         }
-        let Some(lane) = self.lanes.get_mut(&Reverse(priority)) else { return };
+        let Some(lane) = self.lanes.get_mut(&Reverse(priority)) else {
+            return cannot_happen!("ready task {task} stands nowhere");
+        };
         self.count = self.count.saturating_sub(1);
         lane.stale += 1;
+        debug_assert!(lane.stale <= lane.length, "{} of {} tasks are stale", lane.stale, lane.length);
         if lane.stale > STALE && lane.stale * 2 > lane.length {
             lane.tidy_up(is_stale);
         }
@@ -163,6 +177,7 @@ impl Ready {
                     lane.pop(count);
                 }
                 Pick::Stale => {
+                    debug_assert!(lane.stale > 0, "a task in a lane is neither ready nor cancelled");
                     lane.stale = lane.stale.saturating_sub(1);
                     lane.pop(1);
                 }
@@ -195,6 +210,33 @@ impl Ready {
     /// When the next task's waiting is over.
     pub(super) fn next_due(&self) -> Option<Time> {
         self.waiting.peek().map(|Reverse((until, _))| *until)
+    }
+
+    /// Everything that stands in a lane, stale tasks included.
+    pub(super) fn in_lanes(&self) -> impl Iterator<Item = TaskId> {
+        self.lanes.values().flat_map(|lane| lane.runs.iter().cloned().flatten()).map(TaskId)
+    }
+
+    /// Everything that must be alone.
+    pub(super) fn lone(&self) -> impl Iterator<Item = TaskId> {
+        self.lone.iter().copied()
+    }
+
+    /// Everything that waits, and what was cancelled meanwhile.
+    pub(super) fn waiting(&self) -> impl Iterator<Item = TaskId> {
+        self.waiting.iter().map(|Reverse((_, task))| *task)
+    }
+
+    /// The invariants above; `is_here` knows whether a task is to be had in the lane of this priority.
+    pub(super) fn check(&self, is_here: impl Fn(TaskId, i32) -> bool) -> Sound {
+        for (Reverse(priority), lane) in &self.lanes {
+            holds!(!lane.is_empty(), "the lane of {priority} is empty, and still there");
+            lane.check(|task| is_here(task, *priority))
+                .map_err(|wrong| alloc::format!("the lane of {priority}: {wrong}"))?;
+        }
+        let count: usize = self.lanes.values().map(|lane| lane.length - lane.stale).sum();
+        holds!(count == self.count, "{count} tasks in lanes counted as {}", self.count);
+        Ok(())
     }
 }
 

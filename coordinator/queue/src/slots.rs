@@ -1,12 +1,14 @@
 //! What is known of each task, in blocks that are dropped when all their tasks have ended: one task that
 //! takes for ever must not keep a million finished ones in memory.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::ops::Range;
 
 use ids::TaskId;
 
+use super::holds::{Sound, holds};
 use super::{Leases, WorkerId};
 
 const BLOCK: usize = 1024;
@@ -60,6 +62,16 @@ impl Slot {
         self.bytes as usize + TASK_COST
     }
 
+    /// True if this worker has it in its hands.
+    pub(super) fn is_leased_by(&self, worker: WorkerId) -> bool {
+        self.state == State::Leased(worker)
+    }
+
+    /// True if this worker has it in its hands, for this attempt.
+    pub(super) fn is_attempt_of(&self, worker: WorkerId, attempt: u32) -> bool {
+        self.is_leased_by(worker) && self.attempts.saturating_add(1) == attempt
+    }
+
     /// A task that seems to kill workers runs alone, so that the next death is certainly its own.
     pub(super) fn is_quarantined(&self) -> bool {
         self.kills >= 2 || self.suspicions >= 2
@@ -92,22 +104,22 @@ pub(super) enum Leasing {
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     // Invariant: blocks[i] holds the ids from (first + i) * BLOCK on; None: all have ended.
-    blocks: VecDeque<Option<Block>>,
+    blocks: VecDeque<Option<Box<Block>>>,
     first: u64,
     next: u64,
-    // Invariant: oldest <= next, and every task before oldest is done.
-    oldest: u64,
     unfinished: u64,
+    // Tasks that were done when they came.
+    skipped: u64,
     // A dropped block's memory, to be used again.
-    spare: Option<Vec<Slot>>,
+    spare: Option<Box<Block>>,
 }
 
 impl Slots {
     pub(super) fn push(&mut self, slot: Slot) -> TaskId {
         let task = TaskId(self.next);
         if self.next.is_multiple_of(BLOCK as u64) {
-            let slots = self.spare.take().unwrap_or_else(|| Vec::with_capacity(BLOCK));
-            self.blocks.push_back(Some(Block { slots, finished: 0 }));
+            let new = || Box::new(Block { slots: Vec::with_capacity(BLOCK), finished: 0 });
+            self.blocks.push_back(Some(self.spare.take().unwrap_or_else(new)));
         }
         // The last block is there: it is dropped only once it is full.
         if let Some(Some(block)) = self.blocks.back_mut() {
@@ -115,6 +127,14 @@ impl Slots {
         }
         self.next += 1;
         self.unfinished += 1;
+        task
+    }
+
+    /// Adds a task that is done already.
+    pub(super) fn skip(&mut self) -> TaskId {
+        let task = self.push(Slot::new(0, 0));
+        self.finish_if(task, |_| true);
+        self.skipped += 1;
         task
     }
 
@@ -176,12 +196,11 @@ impl Slots {
         if block.finished == BLOCK {
             self.spare = place.take().map(|mut block| {
                 block.slots.clear();
-                block.slots
+                block.finished = 0;
+                block
             });
         }
-        if task.0 == self.oldest {
-            self.advance();
-        }
+        self.drop_finished();
         Some(known)
     }
 
@@ -214,7 +233,8 @@ impl Slots {
             if block.finished == BLOCK {
                 self.spare = place.take().map(|mut block| {
                     block.slots.clear();
-                    block.slots
+                    block.finished = 0;
+                    block
                 });
             }
             count += ended;
@@ -223,10 +243,7 @@ impl Slots {
             }
         }
         self.unfinished -= count as u64;
-        if first.0 == self.oldest && count > 0 {
-            self.oldest += count as u64;
-            self.advance();
-        }
+        self.drop_finished();
         (count, bytes)
     }
 
@@ -270,19 +287,8 @@ impl Slots {
         Leasing::Leased(leases, cost)
     }
 
-    /// Moves `oldest` over what is done, and drops the blocks in front of it.
-    fn advance(&mut self) {
-        while self.oldest < self.next {
-            let (index, offset) = self.locate(TaskId(self.oldest));
-            match self.blocks.get(index) {
-                Some(Some(block)) => match block.slots.get(offset) {
-                    Some(slot) if slot.state == State::Done => self.oldest += 1,
-                    _ => break,
-                },
-                Some(None) => self.oldest = (self.first + index as u64 + 1) * BLOCK as u64,
-                None => break,
-            }
-        }
+    /// Drops the finished blocks in front of the oldest unfinished one.
+    fn drop_finished(&mut self) {
         while let Some(None) = self.blocks.front() {
             self.blocks.pop_front();
             self.first += 1;
@@ -299,17 +305,78 @@ impl Slots {
         TaskId(self.next)
     }
 
-    pub(super) fn oldest(&self) -> TaskId {
-        TaskId(self.oldest)
-    }
-
     pub(super) fn unfinished(&self) -> u64 {
         self.unfinished
     }
 
-    /// How many tasks there are from the oldest unfinished one on.
-    pub(super) fn span(&self) -> u64 {
-        self.next - self.oldest
+    /// How many tasks were skipped.
+    pub(super) fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// How many tasks something is known of, at most.
+    pub(super) fn kept(&self) -> u64 {
+        (self.blocks.len() * BLOCK) as u64
+    }
+
+    /// The first task that something is known of.
+    pub(super) fn first_kept(&self) -> TaskId {
+        TaskId(self.first * BLOCK as u64)
+    }
+
+    /// The invariants above; `bytes`: of all payloads of tasks that have not ended.
+    pub(super) fn check(&self, bytes: usize) -> Sound {
+        let blocks = self.next.div_ceil(BLOCK as u64).saturating_sub(self.first);
+        holds!(blocks == self.blocks.len() as u64, "{} blocks for {blocks}", self.blocks.len());
+        let mut left = Tally::default();
+        for (block, number) in self.blocks.iter().zip(self.first..) {
+            let start = number * BLOCK as u64;
+            let ids = (self.next - start).min(BLOCK as u64) as usize;
+            match block {
+                Some(block) => block.check(start, ids, &mut left)?,
+                None => {
+                    let in_time = ids == BLOCK && number > self.first;
+                    holds!(in_time, "the block of {start} has gone too early, or is kept");
+                }
+            }
+        }
+        let Tally { unfinished, bytes: sum } = left;
+        holds!(unfinished == self.unfinished, "{unfinished} unfinished tasks counted as {}", self.unfinished);
+        holds!(sum == bytes, "{sum} bytes held, counted as {bytes}");
+        holds!(
+            self.spare.as_ref().is_none_or(|block| block.slots.is_empty() && block.finished == 0),
+            "memory to be used again is not empty"
+        );
+        Ok(())
+    }
+}
+
+/// What a look at all slots finds.
+#[derive(Debug, Default)]
+struct Tally {
+    unfinished: u64,
+    bytes: usize,
+}
+
+impl Block {
+    // A plain loop: a debug build goes through it often.
+    fn check(&self, start: u64, ids: usize, left: &mut Tally) -> Sound {
+        holds!(
+            self.slots.len() == ids,
+            "the block of {start} has {} slots for {ids} tasks",
+            self.slots.len()
+        );
+        let mut done = ids;
+        for slot in &self.slots {
+            if slot.state != State::Done {
+                done -= 1;
+                left.unfinished += 1;
+                left.bytes += slot.bytes as usize;
+            }
+        }
+        holds!(done == self.finished, "{done} done in the block of {start}, counted as {}", self.finished);
+        holds!(done < BLOCK, "the block of {start} is kept though all is done");
+        Ok(())
     }
 }
 
@@ -327,12 +394,10 @@ mod tests {
             assert!(slots.finish_if(TaskId(task), |_| true).is_some());
         }
         assert_eq!(slots.unfinished(), 1);
-        assert_eq!(slots.oldest(), TaskId(0));
-        assert_eq!(slots.span(), 100_000);
         let kept: usize = slots.blocks.iter().flatten().map(|block| block.slots.len()).sum();
         assert!(kept <= 2 * BLOCK, "{kept} slots kept");
         assert!(slots.finish_if(TaskId(0), |_| true).is_some());
-        assert_eq!(slots.oldest(), TaskId(100_000));
+        assert!(slots.blocks.len() <= 1 && slots.next() == TaskId(100_000));
     }
 
     #[test]

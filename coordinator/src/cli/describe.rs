@@ -22,7 +22,7 @@ const SHOWN: usize = 5;
 /// # Errors
 /// The first tasks can't be made.
 pub(super) fn describe(request: RunRequest, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    let RunRequest { mut job, presenter, pool, results, .. } = request;
+    let RunRequest { mut job, presenter, pool, order, results, .. } = request;
     let mut text = String::new();
     line(&mut text, "job", &format!("{} ({})", job.name, job.path.display()));
     line(&mut text, "kind", &format!("{}: {}", job.kind.name(), job.kind.about()));
@@ -32,6 +32,7 @@ pub(super) fn describe(request: RunRequest, out: &mut dyn Write) -> anyhow::Resu
         Some(Workers::Fixed(count)) => count.to_string(),
     };
     line(&mut text, "workers", &workers);
+    line(&mut text, "order", values::order_name(order));
     describe_pool(&pool, &mut text);
     describe_results(&results, &mut text);
     write_out(out, &text)?;
@@ -71,7 +72,6 @@ fn describe_tasks(
 }
 
 fn describe_pool(pool: &PoolOptions, text: &mut String) {
-    line(text, "order", values::order_name(pool.order));
     let batch = match pool.batch {
         BatchSize::Auto => "auto".to_owned(),
         BatchSize::Fixed(count) => count.to_string(),

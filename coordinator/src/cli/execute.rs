@@ -67,7 +67,8 @@ fn execute_observed(
     let _ = nix::sys::prctl::set_child_subreaper(true);
     let (control, controlled) = Control::new()?;
     signals.forward(control.clone())?;
-    let RunRequest { job, presenter, pool, results, report, progress, trace, html, verbosity, .. } = request;
+    let RunRequest { job, presenter, pool, order, results, report, progress, trace, html, verbosity, .. } =
+        request;
     let on_screen = results.screen.is_some_and(|screen| screen.format == Format::Text);
     let stored = keep.store().map(unless_default);
     let reads_stdin = job.reads_stdin;
@@ -94,6 +95,7 @@ fn execute_observed(
         kind: job.kind,
         plan: job.plan,
         options: pool,
+        order,
         results,
         keep,
         letters,
@@ -205,7 +207,7 @@ fn conclude(
     let exit = match &done.end {
         End::Done => exit,
         End::Stopped => {
-            let _ = writeln!(text, "interrupted: {}", left_over(done.unfinished));
+            let _ = writeln!(text, "interrupted: {}", left_over(&done));
             if signal == Some(Signal::SIGINT) || signal.is_none() {
                 Exit::Interrupted
             } else {
@@ -213,7 +215,7 @@ fn conclude(
             }
         }
         End::TooManyFailures => {
-            let _ = writeln!(text, "stopped after too many failures: {}", left_over(done.unfinished));
+            let _ = writeln!(text, "stopped after too many failures: {}", left_over(&done));
             Exit::TasksFailed
         }
         End::NoWorkers { starts, last } => {
@@ -246,10 +248,14 @@ fn conclude(
     Ok(exit)
 }
 
-fn left_over(unfinished: u64) -> String {
-    match unfinished {
-        1 => "1 planned task has no outcome".into(),
-        count => format!("{count} planned tasks have no outcome"),
+fn left_over(done: &RunReport) -> String {
+    match (done.unfinished, done.total) {
+        (1, Some(_)) => "1 task has no outcome".into(),
+        (unfinished, Some(_)) => format!("{} tasks have no outcome", count(unfinished)),
+        (1, None) => "1 task of those that were planned has no outcome".into(),
+        (unfinished, None) => {
+            format!("{} tasks of those that were planned have no outcome", count(unfinished))
+        }
     }
 }
 

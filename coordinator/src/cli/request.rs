@@ -26,6 +26,8 @@ pub struct RunRequest {
     pub presenter: Box<dyn Presenter>,
     /// How the pool works: flags, then the job file, then defaults.
     pub pool: PoolOptions,
+    /// The order in which results leave.
+    pub order: Order,
     /// The job's priority; higher goes first.
     pub priority: i32,
     /// Where results go.
@@ -103,7 +105,8 @@ impl RunRequest {
         let run = over.or(args.settings()).or(std::mem::take(&mut job.run));
         let pool = run.pool_options(job.kind);
         let results = result_settings(&args.output, job.output.as_ref(), args.job.force, verbosity)?;
-        if results.reproducible && pool.order == Order::Completion {
+        let order = run.result_order();
+        if results.reproducible && order == Order::Completion {
             let message = "--reproducible promises the same bytes every time, and results as they come can't \
                            keep that; add --order input";
             return Err(UsageError(message.into()).into());
@@ -130,6 +133,7 @@ impl RunRequest {
             job,
             presenter,
             pool,
+            order,
             priority,
             results,
             report,

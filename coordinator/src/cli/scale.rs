@@ -101,12 +101,13 @@ impl Bench<'_> {
         let job = job::load(&source, self.kinds)?;
         let mut options = job.run.pool_options(job.kind);
         options.workers = workers;
-        let (name, tasks) = (job.name.clone(), job.plan.total);
+        let (name, tasks, order) = (job.name.clone(), job.plan.total, job.run.result_order());
         let run = Run {
             name: job.name,
             kind: job.kind,
             plan: job.plan,
             options,
+            order,
             results: ResultSettings { screen: None, file: None, reproducible: false },
             keep: Keep::Nowhere(run::unstored_id()),
             letters: 0,

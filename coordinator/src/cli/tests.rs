@@ -159,7 +159,7 @@ fn flags_win_over_the_job_file() {
     );
     let pool = from_flags.pool;
     assert_eq!(pool.workers, NonZeroU32::new(4).unwrap());
-    assert_eq!((pool.order, pool.timeout), (Order::Completion, Some(Duration::from_secs(90))));
+    assert_eq!((from_flags.order, pool.timeout), (Order::Completion, Some(Duration::from_secs(90))));
     assert_eq!((pool.max_failures, pool.grace), (Some(0), Duration::ZERO));
     assert_eq!((pool.limits.memory, pool.retry_on.len()), (Some(64 << 20), 2));
     assert_eq!(pool.worker_program.as_deref(), Some(Path::new("/bin/false")));

@@ -4,6 +4,7 @@
 //! mend it.
 
 mod file;
+mod kinds;
 pub mod reference;
 mod schema;
 mod settings;
@@ -18,14 +19,13 @@ use jobs::spec::{JobSpec, SpecError, SpecErrors};
 use jobs::{BadValue, ItemsFrom, Kind, Plan, PlanOptions, Presenter, Section};
 
 pub use file::{LARGEST, read};
+pub(crate) use kinds::section_name;
+pub use kinds::{Kinds, find_kind};
 pub use schema::schema;
 pub use settings::RunSettings;
 pub use values::Workers;
 
 use crate::output::Format;
-
-/// The kinds that a program knows.
-pub type Kinds = &'static [&'static dyn Kind];
 
 /// Where a job comes from.
 #[derive(Debug, Clone)]
@@ -145,22 +145,6 @@ fn no_lines(kind: &dyn Kind, kinds: Kinds) -> SpecError {
     }
 }
 
-/// The kind with this name.
-///
-/// # Errors
-/// There is none; the hint says which there are, or which one was probably meant.
-pub fn find_kind(name: &str, kinds: Kinds) -> Result<&'static dyn Kind, String> {
-    if let Some(kind) = kinds.iter().find(|kind| kind.name() == name) {
-        return Ok(*kind);
-    }
-    let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-    if let Some(near) = values::nearest(name, &names) {
-        return Err(format!("did you mean `{near}`?"));
-    }
-    let listed: Vec<_> = kinds.iter().filter(|kind| !kind.hidden()).map(|kind| kind.name()).collect();
-    Err(format!("known: {}", listed.join(", ")))
-}
-
 fn kind_of(spec: &JobSpec, kinds: Kinds) -> Result<&'static dyn Kind, SpecError> {
     let name = spec.kind.text()?;
     find_kind(name, kinds).map_err(|hint| SpecError {
@@ -194,15 +178,6 @@ fn add_unknown_keys(spec: &JobSpec, kind: &dyn Kind, planned: bool, errors: &mut
 /// The path of a declared key's outermost part: `params.step` for the key `step.op` of `[params]`.
 fn first_key(section: Section, name: &str) -> String {
     format!("{}.{}", section_name(section), name.split('.').next().unwrap_or(name))
-}
-
-/// The name of a table of the job file.
-pub(crate) fn section_name(section: Section) -> &'static str {
-    match section {
-        Section::Input => "input",
-        Section::Params => "params",
-        Section::Output => "output",
-    }
 }
 
 /// By place, each once; those without a place (overrides, the file as a whole) last.

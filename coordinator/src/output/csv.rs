@@ -8,8 +8,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::columns::{Columns, input_or_id, push_number, push_worker};
 use super::escape::quote_csv;
-use super::results::{Columns, input_or_id, push_number, push_worker};
 use crate::outcome::{Outcome, Reason};
 
 /// Writes lines; keeps its buffers from line to line.

@@ -2,8 +2,8 @@
 
 use jobs::Presenter;
 
+use super::columns::{Columns, input_or_id, push_number, push_worker};
 use super::escape::{escape_json, push_json_string};
-use super::results::{Columns, input_or_id, push_number, push_worker};
 use crate::outcome::{Outcome, Reason};
 
 /// Writes lines.

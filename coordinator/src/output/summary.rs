@@ -7,11 +7,11 @@ use std::path::Path;
 use anstyle::{AnsiColor, Style};
 use jobs::Presenter;
 
+use super::columns::input_or_id;
 use super::destination::Destination;
 use super::escape::defuse;
 use super::held_back::{hint, time_line};
 use super::human::{count, counted, rate, seconds};
-use super::results::input_or_id;
 use super::{Existing, OutputError};
 use crate::outcome::{OutcomeBatch, Reason};
 use crate::summary::{Summary, WorkerSummary};
@@ -31,8 +31,9 @@ pub struct FailureTally {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Group {
     count: u64,
+    // Those of the lowest ids, whatever the order in which they came.
     // Invariant: at most `SHOWN`, each a line without control characters.
-    first: Vec<String>,
+    first: BTreeMap<u64, String>,
 }
 
 impl FailureTally {
@@ -42,7 +43,8 @@ impl FailureTally {
             let Err(failure) = outcome.result else { continue };
             let group = self.groups.entry(failure.reason).or_default();
             group.count += 1;
-            if group.first.len() < SHOWN {
+            let last = group.first.last_key_value().map(|(last, _)| *last);
+            if group.first.len() < SHOWN || last > Some(outcome.task.0) {
                 let mut line = String::new();
                 input_or_id(&outcome, presenter, &mut line);
                 line.push_str(": ");
@@ -51,7 +53,10 @@ impl FailureTally {
                     line.push('…');
                 }
                 defuse(&mut line, 0);
-                group.first.push(line);
+                group.first.insert(outcome.task.0, line);
+                if group.first.len() > SHOWN {
+                    group.first.pop_last();
+                }
             }
         }
     }
@@ -129,7 +134,7 @@ impl SummaryText<'_> {
         let red = self.style(AnsiColor::Red);
         for (reason, group) in &self.failures.groups {
             writeln!(f, "{red}failed ({}){red:#}: {}", reason.name(), counted(group.count, "task"))?;
-            for line in &group.first {
+            for line in group.first.values() {
                 writeln!(f, "  {line}")?;
             }
             let more = group.count.saturating_sub(group.first.len() as u64);
@@ -228,9 +233,9 @@ mod tests {
     fn failures() -> FailureTally {
         let failure = Failure::new(Reason::Signal, "killed by SIGSEGV\nin the middle".into(), Vec::new());
         let mut batch = OutcomeBatch::new();
-        for _ in 0..6 {
+        for task in 0..6 {
             batch.push(Outcome {
-                task: protocol::TaskId(7),
+                task: protocol::TaskId(task),
                 payload: b"cat.jpg",
                 attempts: 3,
                 worker: 1,
@@ -242,6 +247,27 @@ mod tests {
         let mut tally = FailureTally::default();
         tally.add(&batch, &EchoPresenter);
         tally
+    }
+
+    #[test]
+    fn the_failures_shown_are_the_first_of_the_input_whatever_came_first() {
+        let failure = Failure::new(Reason::Exit, "x".into(), Vec::new());
+        let mut tally = FailureTally::default();
+        for task in [30_u8, 4, 9, 1, 20, 7, 2, 8] {
+            let mut batch = OutcomeBatch::new();
+            batch.push(Outcome {
+                task: protocol::TaskId(task.into()),
+                payload: &[b'a' + task % 26],
+                attempts: 1,
+                worker: 1,
+                micros: 5,
+                slow: false,
+                result: Err(&failure),
+            });
+            tally.add(&batch, &EchoPresenter);
+        }
+        let lines: Vec<_> = tally.groups[&Reason::Exit].first.values().map(String::as_str).collect();
+        assert_eq!(lines, ["b: x", "c: x", "e: x", "h: x", "i: x"]);
     }
 
     #[test]

@@ -5,8 +5,8 @@
 use anstyle::{AnsiColor, Style};
 use jobs::Presenter;
 
+use super::columns::{input_or_id, push_worker};
 use super::escape::defuse;
-use super::results::{input_or_id, push_worker};
 use crate::outcome::{Outcome, Reason};
 
 /// How lines look.

@@ -1,6 +1,7 @@
 //! Every message byte for byte. Where one of these must change, so must [`PROTOCOL_VERSION`].
 
 use super::*;
+use crate::PROTOCOL_VERSION;
 use crate::TaskId;
 
 fn hex(bytes: &[u8]) -> String {

@@ -190,7 +190,7 @@ impl Driver<'_> {
             history,
         };
         let meta = Meta { attempts: attempt, worker, micros, slow };
-        self.ledger.settle(task, meta, Err(Box::new(failure)), &mut self.outbox);
+        self.ledger.settle(task, meta, Err(&failure), &mut self.outbox);
         self.count_task(worker);
     }
 
@@ -201,7 +201,7 @@ impl Driver<'_> {
         let message = "cancelled before it began".to_owned();
         let failure = Failure { reason: Reason::Cancelled, message, history };
         let meta = Meta { attempts, worker: 0, micros: 0, slow: false };
-        self.ledger.settle(task, meta, Err(Box::new(failure)), &mut self.outbox);
+        self.ledger.settle(task, meta, Err(&failure), &mut self.outbox);
     }
 
     pub(super) fn count_task(&mut self, number: u32) {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::tasks::{Array, Input, Rows};
+use super::input::{Array, Input, Rows};
 use crate::reduce::csv::{Wanted, read_header};
 use crate::reduce::dtype::Dtype;
 use crate::reduce::file::{Pinned, npy};
