@@ -78,6 +78,8 @@ pub struct RunReport {
     pub letters: Vec<Letter>,
     /// The combined result in a line, for kinds that have one.
     pub result: Option<String>,
+    /// The kind combines values to a result, and there is none.
+    pub lacks_result: bool,
     /// Who combined what.
     pub explanation: Vec<String>,
     /// How the pool ended.
@@ -195,6 +197,7 @@ fn conclude(
     // Those that were not planned have no outcome either.
     let unplanned = total.map_or(0, |total| total.saturating_sub(counts.planned));
     let letters = gather.take_letters();
+    let combines = gather.combines();
     let mut recorder = gather.take_recorder();
     let written = match &mut recorder {
         // Where no file takes its place, the last commit is early enough.
@@ -206,6 +209,7 @@ fn conclude(
     let complete = end == End::Done && written.is_ok();
     let wants_result = complete && summary.tasks.failed == 0;
     let gathered = if complete { gather.finish(wants_result) } else { gather.keep() };
+    let lacks_result = combines && gathered.text.is_none();
     summary.result = gathered.value;
     let trouble = written.err().or(gathered.trouble);
     let stored = recorder.map_or(Ok(()), |recorder| record_end(recorder, &end, trouble.as_ref(), &summary));
@@ -215,6 +219,7 @@ fn conclude(
         failures: gathered.failures,
         letters,
         result: gathered.text,
+        lacks_result,
         explanation: gathered.explanation,
         end,
         unfinished: unfinished + unplanned,
