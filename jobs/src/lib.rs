@@ -49,6 +49,7 @@ mod primes;
 mod reduce;
 mod size;
 mod sleep;
+mod table;
 pub mod spec;
 #[cfg(test)]
 mod testing;
