@@ -1,13 +1,14 @@
 //! What the queue itself costs a task, without processes, links or clocks: `cargo bench -p unhurt-queue --bench queue`.
 #![allow(clippy::unwrap_used, reason = "a benchmark may stop at the first error")]
 
-use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use queue::{BatchSize, Command, Death, Event, Leases, Queue, QueueConfig, Report, Time, Verdict, WorkerId};
+use queue::{
+    BatchSize, Death, Decisions, Event, Leases, Order, Queue, QueueConfig, Report, Time, Verdict, WorkerId,
+};
 
 fn main() {
     divan::main();
@@ -33,29 +34,35 @@ fn workers(bencher: Bencher<'_, '_>, workers: u32) {
 
 #[divan::bench]
 fn as_they_come(bencher: Bencher<'_, '_>) {
-    let config = QueueConfig { workers: 2, in_order: false, ..QueueConfig::default() };
+    let config = QueueConfig { workers: 2, ..QueueConfig::default() };
     bencher.counter(ItemsCount::new(TASKS)).bench_local(|| through(config.clone()));
 }
 
 /// Takes all tasks through a queue whose workers do at once what they are told.
 fn through(config: QueueConfig) {
-    let mut desk =
-        Desk { queue: Queue::new(config), now: Time(0), said: VecDeque::new(), reports: Vec::new() };
-    let (mut left, mut commands) = (TASKS, Vec::new());
-    desk.tell(Event::Tick, &mut commands);
+    let mut desk = Desk {
+        queue: Queue::new(config),
+        now: Time(0),
+        decisions: Decisions::default(),
+        reports: Vec::new(),
+    };
+    let mut left = TASKS;
+    desk.tell(Event::Tick);
     while !desk.queue.is_joined() {
         let room = left.min(desk.queue.room() as u64);
         if room > 0 {
             left -= room;
             desk.queue.put_all((0..room).map(|_| 8), 0);
-            desk.tell(Event::Tick, &mut commands);
+            desk.tell(Event::Tick);
             if left == 0 {
-                desk.tell(Event::PlanEnded, &mut commands);
+                desk.tell(Event::PlanEnded);
             }
         }
-        desk.said.extend(commands.drain(..));
-        let Some(command) = desk.said.pop_front() else { continue };
-        desk.obey(command, &mut commands);
+        // The bench keeps no books and has no observers.
+        desk.decisions.tasks.clear();
+        desk.decisions.notes.clear();
+        let Some(order) = desk.decisions.orders.pop_front() else { continue };
+        desk.obey(order);
     }
     assert_eq!(desk.queue.counts().ok, TASKS);
 }
@@ -63,32 +70,33 @@ fn through(config: QueueConfig) {
 struct Desk {
     queue: Queue,
     now: Time,
-    said: VecDeque<Command>,
+    decisions: Decisions,
     reports: Vec<Report>,
 }
 
 impl Desk {
-    fn tell(&mut self, event: Event<'_>, commands: &mut Vec<Command>) {
-        self.queue.handle(self.now, event, commands);
+    fn tell(&mut self, event: Event<'_>) {
+        self.queue.handle(self.now, event, &mut self.decisions);
     }
 
-    fn obey(&mut self, command: Command, commands: &mut Vec<Command>) {
-        match command {
-            Command::Start { worker, .. } => self.tell(Event::Started { worker }, commands),
-            Command::Send { worker, tasks, .. } => self.run(worker, &tasks, commands),
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Start { worker, .. } => self.tell(Event::Started { worker }),
+            Order::Send { worker, tasks, .. } => self.run(worker, &tasks),
             // By then, everything has been run.
-            Command::Recall { worker, batch, .. } => {
-                self.tell(Event::Recalled { worker, batch, started: usize::MAX }, commands);
+            Order::Recall { worker, batch, .. } => {
+                self.tell(Event::Recalled { worker, batch, started: usize::MAX });
             }
-            Command::Pill { worker } => {
+            Order::Pill { worker } => {
                 let death = Death::Orderly;
-                self.tell(Event::Died { worker, running: None, unreported: 0, death }, commands);
+                self.tell(Event::Died { worker, running: None, unreported: 0, death });
             }
-            _ => {}
+            // These workers do all they are sent at once, so that there is nothing to see, to warn of or to kill.
+            Order::Observe { .. } | Order::Warn { .. } | Order::Kill { .. } => {}
         }
     }
 
-    fn run(&mut self, worker: WorkerId, tasks: &[Leases], commands: &mut Vec<Command>) {
+    fn run(&mut self, worker: WorkerId, tasks: &[Leases]) {
         let ok = |leases: &Leases| {
             let Leases { first, count, attempt } = *leases;
             Report { first, count, attempt, verdict: Verdict::Ok }
@@ -98,6 +106,6 @@ impl Desk {
         let busy = TASK * tasks.iter().map(|leases| leases.count).sum::<u32>();
         self.now = self.now.after(busy);
         let event = Event::Outcomes { worker, busy, reports: &self.reports };
-        self.queue.handle(self.now, event, commands);
+        self.queue.handle(self.now, event, &mut self.decisions);
     }
 }

@@ -4,14 +4,13 @@
 //! kills the worker where the cell names the cancelled task. A worker that keeps it without running it (it is
 //! about to begin, or has ended it, or is stopped) is looked at again, and in the end killed as well.
 
-use alloc::vec::Vec;
 use core::time::Duration;
 
 use ids::TaskId;
 
 use super::slots::State;
 use super::worker::{Condemned, Phase};
-use super::{Command, Queue, Running, Time, WorkerId, is_leased_by};
+use super::{Decisions, Order, Queue, Running, Settled, Time, WorkerId};
 
 /// How long a worker may keep a cancelled task that it does not seem to run.
 pub(super) const PATIENCE: Duration = Duration::from_millis(100);
@@ -20,8 +19,8 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(100);
 const LOOK: Duration = Duration::from_millis(1);
 
 impl Queue {
-    pub(super) fn on_cancel(&mut self, now: Time, tasks: &[TaskId], out: &mut Vec<Command>) {
-        if self.joined {
+    pub(super) fn on_cancel(&mut self, now: Time, tasks: &[TaskId], out: &mut Decisions) {
+        if self.run.joined {
             return;
         }
         for task in tasks {
@@ -30,12 +29,12 @@ impl Queue {
         for worker in self.worker_ids() {
             let Some(state) = self.workers.get(worker.index()) else { continue };
             if state.condemned.iter().any(|condemned| condemned.since == now) {
-                out.push(Command::Observe { worker });
+                out.orders.push_back(Order::Observe { worker });
             }
         }
     }
 
-    fn cancel(&mut self, now: Time, task: TaskId, out: &mut Vec<Command>) {
+    fn cancel(&mut self, now: Time, task: TaskId, out: &mut Decisions) {
         let Some(slot) = self.slots.get_mut(task) else { return };
         match slot.state {
             State::Done => {}
@@ -56,7 +55,7 @@ impl Queue {
     }
 
     /// A worker has it: everything that the worker has not begun of that batch comes back.
-    fn condemn(&mut self, now: Time, worker: WorkerId, task: TaskId, out: &mut Vec<Command>) {
+    fn condemn(&mut self, now: Time, worker: WorkerId, task: TaskId, out: &mut Decisions) {
         let Some(state) = self.worker_mut(worker) else { return };
         // Whoever is being killed gives it back anyway.
         if !matches!(state.phase, Phase::Running | Phase::Leaving) {
@@ -69,17 +68,17 @@ impl Queue {
         {
             batch.recalled = true;
             // As in `recall_last`: what lies unread in a link must not pile up.
-            out.push(Command::Recall { worker, batch: batch.id, keep: usize::from(place == 0) });
+            out.orders.push_back(Order::Recall { worker, batch: batch.id, keep: usize::from(place == 0) });
         }
     }
 
     /// Ends a task that nobody runs.
-    pub(super) fn end_cancelled(&mut self, task: TaskId, out: &mut Vec<Command>) {
+    pub(super) fn end_cancelled(&mut self, task: TaskId, out: &mut Decisions) {
         let attempts = self.slots.get(task).map_or(0, |slot| slot.attempts);
-        self.finish(task);
+        self.task_done(task);
         self.counts.failed += 1;
         self.counts.cancelled += 1;
-        out.push(Command::Cancelled { task, attempts });
+        out.tasks.push(Settled::Cancelled { task, attempts });
     }
 
     /// Kills a worker that runs a cancelled task, or has kept one for long. True where it did.
@@ -88,11 +87,11 @@ impl Queue {
         now: Time,
         worker: WorkerId,
         running: Option<Running>,
-        out: &mut Vec<Command>,
+        out: &mut Decisions,
     ) -> bool {
         let Some(state) = self.workers.get_mut(worker.index()) else { return false };
         let slots = &self.slots;
-        let is_here = |task| slots.get(task).is_some_and(|slot| slot.cancelled && is_leased_by(slot, worker));
+        let is_here = |task| slots.get(task).is_some_and(|slot| slot.cancelled && slot.is_leased_by(worker));
         state.condemned.retain(|condemned| is_here(condemned.task));
         let grace = self.config.cancel_grace;
         for condemned in &mut state.condemned {
@@ -104,7 +103,7 @@ impl Queue {
                 return true;
             }
             if is_running && !core::mem::replace(&mut condemned.warned, true) {
-                out.push(Command::Warn { worker, task: condemned.task });
+                out.orders.push_back(Order::Warn { worker, task: condemned.task });
             }
         }
         false
@@ -114,7 +113,7 @@ impl Queue {
         let Some(state) = self.worker_mut(worker) else { return };
         if !state.condemned.is_empty() {
             let soon = now.after(LOOK);
-            state.check_at = Some(state.check_at.map_or(soon, |at| at.min(soon)));
+            state.watch.check_at = Some(state.watch.check_at.map_or(soon, |at| at.min(soon)));
         }
     }
 }

@@ -7,10 +7,12 @@ use core::time::Duration;
 use ids::TaskId;
 
 use super::batch::Batch;
+use super::course::Course;
+use super::holds::cannot_happen;
 use super::ready::Pick;
 use super::slots::{Leasing, State};
-use super::worker::{CREDIT, Phase};
-use super::{BatchId, Command, Course, Leases, Queue, Time, WorkerId};
+use super::worker::{CREDIT, Phase, Worker};
+use super::{BatchId, Decisions, Leases, Order, Queue, Time, WorkerId};
 use crate::BatchSize;
 
 /// Work that is worth taking from a busy worker when another has none.
@@ -18,8 +20,8 @@ const WORTH_RECALLING: Duration = Duration::from_micros(500);
 
 impl Queue {
     /// Leases what can be leased: first to workers with nothing to do, then to those with one batch.
-    pub(super) fn dispatch(&mut self, now: Time, out: &mut Vec<Command>) {
-        if self.course != Course::Work || self.congested {
+    pub(super) fn dispatch(&mut self, now: Time, out: &mut Decisions) {
+        if self.run.course != Course::Work || self.run.congested {
             return;
         }
         for credit in 0..CREDIT {
@@ -33,7 +35,7 @@ impl Queue {
         self.recall_for_the_idle(now, out);
     }
 
-    fn lease_to(&mut self, worker: WorkerId, credit: usize, now: Time, out: &mut Vec<Command>) {
+    fn lease_to(&mut self, worker: WorkerId, credit: usize, now: Time, out: &mut Decisions) {
         let reserved = self.reserved(worker);
         let Some(state) = self.workers.get(worker.index()) else { return };
         if state.phase != Phase::Running || state.batches.len() != credit || state.lone {
@@ -57,7 +59,7 @@ impl Queue {
             BatchSize::Fixed(size) => size.get() as usize,
             BatchSize::Auto => {
                 let target = self.config.batch_target;
-                state.batch_size(target, self.estimate, ready, self.config.workers)
+                state.pace.batch_size(target, self.pace, ready, self.config.workers)
             }
         };
         let size = size.min(ready).min(usize::try_from(quota).unwrap_or(usize::MAX));
@@ -79,9 +81,9 @@ impl Queue {
         if self.all_served {
             return 0;
         }
-        let unserved = |state: &super::Worker| !state.served && state.incarnation <= 1;
+        let unserved = |state: &Worker| !state.served && state.incarnation <= 1;
         self.all_served = !self.workers.iter().any(unserved);
-        let counts = |(index, state): &(usize, &super::Worker)| {
+        let counts = |(index, state): &(usize, &Worker)| {
             let alive = matches!(state.phase, Phase::Starting { .. } | Phase::Running);
             but.is_none_or(|but| *index != but.index()) && alive && unserved(state)
         };
@@ -93,13 +95,15 @@ impl Queue {
         let running = |id: &WorkerId| {
             self.workers.get(id.index()).is_some_and(|state| state.phase == Phase::Running && !state.lone)
         };
-        let laden = |id: &WorkerId| self.workers.get(id.index()).map_or(0, super::Worker::outstanding);
+        let laden = |id: &WorkerId| self.workers.get(id.index()).map_or(0, Worker::outstanding);
         self.worker_ids().filter(running).min_by_key(laden) == Some(worker)
     }
 
-    fn lease_lone(&mut self, worker: WorkerId, now: Time, out: &mut Vec<Command>) {
+    fn lease_lone(&mut self, worker: WorkerId, now: Time, out: &mut Decisions) {
         while let Some(task) = self.ready.pop_lone() {
             let Some(slot) = self.slots.get_mut(task) else { continue };
+            // Cancelled ones have been taken out.
+            debug_assert!(slot.state == State::Ready, "task {task} is to run alone, and is {:?}", slot.state);
             if slot.state != State::Ready {
                 continue;
             }
@@ -138,29 +142,31 @@ impl Queue {
         tasks
     }
 
-    fn send(&mut self, worker: WorkerId, tasks: Vec<Leases>, now: Time, out: &mut Vec<Command>) {
+    fn send(&mut self, worker: WorkerId, tasks: Vec<Leases>, now: Time, out: &mut Decisions) {
         if tasks.is_empty() {
             return;
         }
         let id = BatchId(self.next_batch);
         self.next_batch += 1;
         let watch = self.shortest_limit();
-        let Some(state) = self.worker_mut(worker) else { return };
+        let Some(state) = self.worker_mut(worker) else {
+            return cannot_happen!("tasks for {worker}, which is none of ours");
+        };
         let count = tasks.iter().map(|leases| leases.count as usize).sum();
         state.served = true;
         state.leased_total += count as u64;
-        state.last_batch = count;
-        state.check_at = state.check_at.or(watch.map(|limit| now.after(limit)));
+        state.pace.last_batch = count;
+        state.watch.check_at = state.watch.check_at.or(watch.map(|limit| now.after(limit)));
         if state.is_idle() {
             state.news(now);
         }
         state.batches.push_back(Batch::new(id, tasks.clone()));
-        out.push(Command::Send { worker, batch: id, tasks });
+        out.orders.push_back(Order::Send { worker, batch: id, tasks });
     }
 
     /// Takes back what one worker has not started when another has nothing to do.
-    fn recall_for_the_idle(&mut self, now: Time, out: &mut Vec<Command>) {
-        let is_idle = |state: &super::Worker| state.phase == Phase::Running && state.is_idle();
+    fn recall_for_the_idle(&mut self, now: Time, out: &mut Decisions) {
+        let is_idle = |state: &Worker| state.phase == Phase::Running && state.is_idle();
         if self.ready.len() > 0 || !self.workers.iter().any(is_idle) {
             return;
         }
@@ -173,17 +179,17 @@ impl Queue {
     }
 
     /// True where a worker will be busy for a while before it starts what it could give back.
-    fn is_worth_recalling(&self, state: &super::Worker, now: Time) -> bool {
+    fn is_worth_recalling(&self, state: &Worker, now: Time) -> bool {
         if state.phase != Phase::Running || state.recallable().is_none() {
             return false;
         }
         let outstanding = state.outstanding();
-        let nanos = state.estimate.or(self.estimate).unwrap_or(0.0) * outstanding as f64;
+        let nanos = state.pace.mean.or(self.pace).nanos() * outstanding as f64;
         let worth = WORTH_RECALLING.as_nanos() as f64;
-        nanos >= worth || now.since(state.last_news) >= WORTH_RECALLING
+        nanos >= worth || now.since(state.watch.last_news) >= WORTH_RECALLING
     }
 
-    fn recall_last(&mut self, worker: WorkerId, out: &mut Vec<Command>) {
+    fn recall_last(&mut self, worker: WorkerId, out: &mut Decisions) {
         let Some(state) = self.worker_mut(worker) else { return };
         let Some(place) = state.recallable() else { return };
         let Some(batch) = state.batches.get_mut(place) else { return };
@@ -191,14 +197,14 @@ impl Queue {
         // A worker that never looks (a stopped one) keeps a task in front, and with it its batches: what
         // was recalled still lies unread in its link, and more must not pile up there.
         let keep = usize::from(place == 0);
-        out.push(Command::Recall { worker, batch: batch.id, keep });
+        out.orders.push_back(Order::Recall { worker, batch: batch.id, keep });
     }
 
-    pub(super) fn recall_all(&mut self, worker: WorkerId, out: &mut Vec<Command>) {
+    pub(super) fn recall_all(&mut self, worker: WorkerId, out: &mut Decisions) {
         let Some(state) = self.worker_mut(worker) else { return };
         for batch in state.batches.iter_mut().rev().filter(|batch| !batch.recalled) {
             batch.recalled = true;
-            out.push(Command::Recall { worker, batch: batch.id, keep: 0 });
+            out.orders.push_back(Order::Recall { worker, batch: batch.id, keep: 0 });
         }
     }
 
@@ -208,7 +214,7 @@ impl Queue {
         worker: WorkerId,
         id: BatchId,
         started: usize,
-        out: &mut Vec<Command>,
+        out: &mut Decisions,
     ) {
         let Some(state) = self.workers.get_mut(worker.index()) else { return };
         let Some(batch) = state.batches.iter_mut().find(|batch| batch.id == id) else { return };
@@ -225,10 +231,14 @@ impl Queue {
 
     /// Puts tasks that were leased and not run back to the front, in their order, uncharged; those that are
     /// cancelled end here. True where there was one.
-    pub(super) fn give_back(&mut self, tasks: &[TaskId], out: &mut Vec<Command>) -> bool {
+    pub(super) fn give_back(&mut self, tasks: &[TaskId], out: &mut Decisions) -> bool {
         let mut ended = false;
         for task in tasks.iter().rev() {
-            let Some(slot) = self.slots.get_mut(*task) else { continue };
+            let Some(slot) = self.slots.get_mut(*task) else {
+                cannot_happen!("task {task} comes back, and is unknown");
+                continue;
+            };
+            debug_assert!(slot.state != State::Ready && slot.state != State::Done, "{slot:?} comes back");
             if slot.cancelled {
                 self.end_cancelled(*task, out);
                 ended = true;

@@ -1,8 +1,6 @@
-//! What goes into the queue and what comes out.
+//! What goes into the queue.
 
-use alloc::vec::Vec;
 use core::fmt;
-use core::ops::Range;
 use core::time::Duration;
 
 use ids::TaskId;
@@ -68,7 +66,7 @@ pub enum Event<'a> {
         /// How many tasks stay with the worker.
         started: usize,
     },
-    /// The answer to [`Command::Observe`].
+    /// The answer to [`Order::Observe`](super::Order::Observe).
     Observed {
         /// Who.
         worker: WorkerId,
@@ -163,101 +161,6 @@ pub enum Death {
     NeverBorn,
 }
 
-/// Something to do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// Make a process for this worker.
-    Start {
-        /// Who.
-        worker: WorkerId,
-        /// Which process of this worker it is, from 1.
-        incarnation: u32,
-    },
-    /// Send these tasks.
-    Send {
-        /// To whom.
-        worker: WorkerId,
-        /// The batch's number.
-        batch: BatchId,
-        /// The tasks, in the order in which they run.
-        tasks: Vec<Leases>,
-    },
-    /// Take back what this worker has not started of a batch, and answer with [`Event::Recalled`].
-    Recall {
-        /// From whom.
-        worker: WorkerId,
-        /// Of which batch.
-        batch: BatchId,
-        /// How many of its tasks the worker keeps in any case.
-        keep: usize,
-    },
-    /// Read the status cell and answer with [`Event::Observed`].
-    Observe {
-        /// Whose.
-        worker: WorkerId,
-    },
-    /// Tell the worker that no more tasks will come.
-    Pill {
-        /// Whom.
-        worker: WorkerId,
-    },
-    /// Kill the worker and all that it started.
-    Kill {
-        /// Whom.
-        worker: WorkerId,
-        /// Why.
-        reason: KillReason,
-    },
-    /// These tasks have ended well.
-    Accept {
-        /// The tasks, by their place among all that the reports of [`Event::Outcomes`] tell of.
-        places: Range<usize>,
-    },
-    /// An attempt has failed.
-    Charge {
-        /// The task.
-        task: TaskId,
-        /// The attempt that failed.
-        attempt: u32,
-        /// By whom it was made.
-        worker: WorkerId,
-        /// Why it failed.
-        reason: Reason,
-        /// The task's place among all that the reports of [`Event::Outcomes`] tell of; none where the worker died
-        /// of it.
-        place: Option<usize>,
-        /// What happens to the task now.
-        fate: Fate,
-    },
-    /// A running attempt has passed the soft limit.
-    Slow {
-        /// Where.
-        worker: WorkerId,
-        /// The task.
-        task: TaskId,
-        /// The attempt.
-        attempt: u32,
-    },
-    /// A task that nobody runs has been cancelled, and has failed for good.
-    Cancelled {
-        /// The task.
-        task: TaskId,
-        /// How many attempts of it have failed.
-        attempts: u32,
-    },
-    /// Let a worker know that the task which it runs is cancelled: it will be killed soon.
-    Warn {
-        /// Whom.
-        worker: WorkerId,
-        /// The task.
-        task: TaskId,
-    },
-    /// The run can't go on: no worker is left and none can be started.
-    GiveUp(GiveUp),
-    /// All is done and everybody has gone.
-    Joined,
-}
-
 /// So many consecutive ids. They may be a liar's, so they wrap around instead of ending in a panic.
 fn in_a_row(first: TaskId, count: u32) -> impl ExactSizeIterator<Item = TaskId> {
     (0..count).map(move |index| TaskId(first.0.wrapping_add(index.into())))
@@ -299,37 +202,4 @@ impl Leases {
         }
         follows
     }
-}
-
-/// What happens to a task whose attempt has failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// It is tried again, after this long.
-    Retry(Duration),
-    /// It has failed for good.
-    Failed,
-}
-
-/// Why a worker is killed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KillReason {
-    /// This task ran past its limit.
-    Timeout(TaskId),
-    /// It has work, or its pill and nothing else, and shows no sign of life.
-    Stalled,
-    /// It spoke nonsense.
-    Protocol,
-    /// It has this task, which is cancelled, and does not give it back.
-    Cancelled(TaskId),
-    /// It did not greet in time.
-    StartTimeout,
-    /// The run ends.
-    Stop,
-}
-
-/// The end of a run that can't go on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GiveUp {
-    /// How many processes were started in all.
-    pub starts: u64,
 }

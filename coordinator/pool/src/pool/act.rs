@@ -10,37 +10,53 @@ use super::report::End;
 use super::token::Watch;
 use crate::outcome::{AttemptRecord, Failure, Meta, Reason};
 use crate::supervisor::with_advice;
-use queue::{BatchId, Command, Death, Event, Fate, KillReason, Leases, Running, WorkerId};
+use queue::{BatchId, Death, Event, Fate, KillReason, Leases, Note, Order, Running, Settled, WorkerId};
 
 impl Driver<'_> {
-    pub(super) fn act(&mut self, command: Command) {
-        match command {
-            Command::Start { worker, incarnation } => self.start(worker, incarnation),
-            Command::Send { worker, batch, tasks } => {
+    pub(super) fn obey(&mut self, order: Order) {
+        match order {
+            Order::Start { worker, incarnation } => self.start(worker, incarnation),
+            Order::Send { worker, batch, tasks } => {
                 self.tell(&PoolEvent::Sent { worker, tasks: &tasks });
                 self.send(worker, batch, &tasks);
             }
-            Command::Recall { worker, batch, keep } => self.recall(worker, batch, keep),
-            Command::Observe { worker } => self.observe(worker),
-            Command::Pill { worker } => self.send_pill(worker),
-            Command::Kill { worker, reason } => self.kill(worker, reason),
-            Command::Slow { worker, task, attempt } => {
-                self.tell(&PoolEvent::Slow { worker, task });
-                warn!(%worker, task = task.0, attempt, "still running after the soft time limit");
-            }
-            Command::Cancelled { task, attempts } => self.end_cancelled(task, attempts),
-            Command::Warn { worker, task } => {
+            Order::Recall { worker, batch, keep } => self.recall(worker, batch, keep),
+            Order::Observe { worker } => self.observe(worker),
+            Order::Pill { worker } => self.send_pill(worker),
+            Order::Kill { worker, reason } => self.kill(worker, reason),
+            Order::Warn { worker, task } => {
                 if let Some(link) = self.link(worker) {
                     link.warn(task);
                 }
             }
-            Command::GiveUp(give_up) => {
+        }
+    }
+
+    /// What became of a task, where neither a frame nor a death is at hand.
+    pub(super) fn settle(&mut self, settled: Settled) {
+        match settled {
+            Settled::Cancelled { task, attempts } => self.end_cancelled(task, attempts),
+            Settled::Accepted { .. } | Settled::Charged { .. } => self.lose(&settled),
+        }
+    }
+
+    /// An outcome without its evidence: a bug in the queue. The run must not end as if all were well.
+    pub(super) fn lose(&mut self, settled: &Settled) {
+        debug_assert!(false, "no evidence for {settled:?}");
+        self.bug.get_or_insert_with(|| format!("there is no evidence for {settled:?}"));
+    }
+
+    pub(super) fn pass_on(&mut self, note: Note) {
+        match note {
+            Note::Slow { worker, task, attempt } => {
+                self.tell(&PoolEvent::Slow { worker, task });
+                warn!(%worker, task = task.0, attempt, "still running after the soft time limit");
+            }
+            Note::GaveUp(give_up) => {
                 let last = std::mem::take(&mut self.last_death);
                 self.end.get_or_insert(End::NoWorkers { starts: give_up.starts, last });
             }
-            Command::Joined => debug!("joined"),
-            // These speak of a report or a death, and are carried out where that is at hand.
-            Command::Accept { .. } | Command::Charge { .. } => {}
+            Note::Joined => debug!("joined"),
         }
     }
 
@@ -174,18 +190,18 @@ impl Driver<'_> {
             history,
         };
         let meta = Meta { attempts: attempt, worker, micros, slow };
-        self.ledger.settle(task, meta, Err(Box::new(failure)), &mut self.outbox);
+        self.ledger.settle(task, meta, Err(&failure), &mut self.outbox);
         self.count_task(worker);
     }
 
     /// A task was cancelled that nobody ran: it has its outcome, and nobody to blame.
-    fn end_cancelled(&mut self, task: protocol::TaskId, attempts: u32) {
+    pub(super) fn end_cancelled(&mut self, task: protocol::TaskId, attempts: u32) {
         self.tell(&PoolEvent::Cancelled { task, attempts });
         let history = self.histories.remove(&task).unwrap_or_default();
         let message = "cancelled before it began".to_owned();
         let failure = Failure { reason: Reason::Cancelled, message, history };
         let meta = Meta { attempts, worker: 0, micros: 0, slow: false };
-        self.ledger.settle(task, meta, Err(Box::new(failure)), &mut self.outbox);
+        self.ledger.settle(task, meta, Err(&failure), &mut self.outbox);
     }
 
     pub(super) fn count_task(&mut self, number: u32) {

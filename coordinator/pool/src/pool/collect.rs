@@ -11,7 +11,7 @@ use super::link::Link;
 use super::observe::{Observer, PoolEvent};
 use crate::outcome::AttemptRecord;
 use crate::supervisor::Exit;
-use queue::{Command, Death, Event, Running, Time, WorkerId};
+use queue::{Death, Event, Running, Settled, Time, WorkerId};
 
 /// How much printed output is read at once.
 const HELPING: usize = 64 * 1024;
@@ -81,13 +81,22 @@ impl Driver<'_> {
             since: self.clock.at(running.started_nanos),
         });
         let now = self.now();
-        let mut commands = std::mem::take(&mut self.commands);
+        let mut decisions = std::mem::take(&mut self.later);
         let unreported = link.unreported();
-        self.queue.handle(now, Event::Died { worker, running, unreported, death }, &mut commands);
-        for command in commands.drain(..) {
-            let Command::Charge { task, attempt, reason, place: None, fate, .. } = command else {
-                self.later.push(command);
-                continue;
+        self.queue.handle(now, Event::Died { worker, running, unreported, death }, &mut decisions);
+        for settled in decisions.tasks.drain(..) {
+            let (task, attempt, reason, fate) = match settled {
+                Settled::Charged { task, attempt, reason, place: None, fate, .. } => {
+                    (task, attempt, reason, fate)
+                }
+                Settled::Cancelled { task, attempts } => {
+                    self.end_cancelled(task, attempts);
+                    continue;
+                }
+                Settled::Accepted { .. } | Settled::Charged { .. } => {
+                    self.lose(&settled);
+                    continue;
+                }
             };
             let since =
                 running.filter(|running| running.task == task).map(|running| now.since(running.since));
@@ -107,7 +116,7 @@ impl Driver<'_> {
             }
             self.charge(task, record, fate);
         }
-        self.commands = commands;
+        self.later = decisions;
     }
 
     /// Reads what a worker has printed.

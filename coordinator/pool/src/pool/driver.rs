@@ -28,7 +28,7 @@ use super::{
 };
 use crate::outcome::{AttemptRecord, OutcomeBatch};
 use crate::supervisor::{Guard, Program};
-use queue::{Command, Event, Queue, Time, WorkerId};
+use queue::{Decisions, Event, Queue, Time, WorkerId};
 
 /// How long a worker may live after its link has ended, where nothing tells that it is about to die.
 pub(super) const LINGER: Duration = Duration::from_millis(50);
@@ -51,6 +51,8 @@ pub(super) struct Driver<'a> {
     /// What became of the last worker that died, for the end of a run that can't go on.
     pub(super) last_death: String,
     pub(super) end: Option<End>,
+    /// A bug in the pool itself, for which the run ends.
+    pub(super) bug: Option<String>,
     epoll: Epoll,
     controlled: &'a Controlled,
     pub(super) source: &'a mut dyn Source,
@@ -60,11 +62,11 @@ pub(super) struct Driver<'a> {
     pub(super) congested: bool,
     pub(super) incoming: Incoming,
     pub(super) restored: Restored,
-    pub(super) commands: Vec<Command>,
+    pub(super) decisions: Decisions,
     /// What the queue is still to be told.
     pub(super) answers: VecDeque<Event<'static>>,
     /// Commands that came up in the middle of a worker's frames or death.
-    pub(super) later: Vec<Command>,
+    pub(super) later: Decisions,
     pub(super) parsed: Parsed,
     pub(super) print_buffer: Vec<u8>,
     sample_at: Option<Time>,
@@ -94,7 +96,7 @@ impl<'a> Driver<'a> {
             work,
             program: options.worker_program.clone().map_or(Program::Itself, Program::Path),
             queue: Queue::new(queue_config(options)),
-            ledger: Ledger::new(options.order, options.payloads_in_outcomes),
+            ledger: Ledger::new(options.payloads_in_outcomes),
             links: (0..workers).map(|_| None).collect(),
             guard: options.guard.then(Guard::start).transpose()?,
             reports: vec![WorkerReport::default(); workers as usize],
@@ -103,6 +105,7 @@ impl<'a> Driver<'a> {
             clock: Clock::default(),
             last_death: String::new(),
             end: None,
+            bug: None,
             epoll,
             controlled,
             source,
@@ -112,9 +115,9 @@ impl<'a> Driver<'a> {
             congested: false,
             incoming: Incoming::default(),
             restored: Restored::default(),
-            commands: Vec::new(),
+            decisions: Decisions::default(),
             answers: VecDeque::new(),
-            later: Vec::new(),
+            later: Decisions::default(),
             parsed: Parsed::default(),
             print_buffer: Vec::new(),
             sample_at: options.max_memory_growth.map(|_| Time(0)),
@@ -132,6 +135,9 @@ impl<'a> Driver<'a> {
         loop {
             self.feed();
             self.flush();
+            if let Some(bug) = self.bug.take() {
+                return Err(io::Error::other(format!("the pool has a bug: {bug}")));
+            }
             if self.queue.is_joined() && self.outbox.is_empty() {
                 return Ok(self.report());
             }
@@ -184,7 +190,7 @@ impl<'a> Driver<'a> {
     }
 
     fn cancel(&mut self, tasks: &[TaskId]) {
-        let mut commands = std::mem::take(&mut self.commands);
+        let mut commands = std::mem::take(&mut self.decisions);
         self.queue.handle(self.now(), Event::Cancel { tasks }, &mut commands);
         self.carry_out(commands);
     }
@@ -280,21 +286,27 @@ impl<'a> Driver<'a> {
 
     /// Tells the queue and does what it says; what comes of that is told afterwards, in order.
     pub(super) fn handle(&mut self, event: Event<'_>) {
-        let mut commands = std::mem::take(&mut self.commands);
+        let mut commands = std::mem::take(&mut self.decisions);
         self.queue.handle(self.now(), event, &mut commands);
         self.carry_out(commands);
     }
 
     /// Does what the queue said, and tells it what came of that.
-    pub(super) fn carry_out(&mut self, mut commands: Vec<Command>) {
+    pub(super) fn carry_out(&mut self, mut commands: Decisions) {
         loop {
-            for command in commands.drain(..) {
-                self.act(command);
+            for settled in commands.tasks.drain(..) {
+                self.settle(settled);
+            }
+            for order in commands.orders.drain(..) {
+                self.obey(order);
+            }
+            for note in commands.notes.drain(..) {
+                self.pass_on(note);
             }
             let Some(event) = self.answers.pop_front() else { break };
             self.queue.handle(self.now(), event, &mut commands);
         }
-        self.commands = commands;
+        self.decisions = commands;
     }
 
     pub(super) fn watch(&self, fd: BorrowedFd<'_>, kind: Watch, worker: WorkerId) -> io::Result<()> {
@@ -348,6 +360,7 @@ impl<'a> Driver<'a> {
             counts,
             skipped: restored.ok + restored.failed,
             unfinished: self.queue.unfinished(),
+            all_planned: !self.planning && !matches!(self.end, Some(End::BadInput(_))),
             end: self.end.clone().or_else(too_many).unwrap_or(End::Done),
             workers: self.reports,
             spent,

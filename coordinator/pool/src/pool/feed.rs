@@ -11,11 +11,6 @@ use queue::Event;
 /// How many outcomes are handed to the sink at once, at most.
 const OUTBOX: usize = 8192;
 const OUTBOX_BYTES: usize = 1 << 20;
-/// Values that wait for older ones, in bytes, before nothing new is leased.
-const HELD_BYTES: usize = 256 << 20;
-/// The same, before no more tasks are taken in: values of tasks that are done already must never keep the
-/// oldest task from being leased.
-const HELD_DONE_BYTES: usize = HELD_BYTES / 2;
 /// How many tasks are taken from the source at once.
 const TAKE: usize = 4096;
 /// What a payload in the arena counts in the queue, in bytes: more than a batch may have, so that it is sent
@@ -33,10 +28,10 @@ impl Driver<'_> {
     /// Puts what the source has into the queue, as far as there is room.
     pub(super) fn feed(&mut self) {
         while self.planning {
-            // Tasks that are done take no room in the queue: their outcomes have to leave, or to wait here.
+            // Tasks that are done take no room in the queue: their outcomes have to leave.
             self.flush_if_much();
             let room = if self.has_large_to_send() { 0 } else { self.queue.room().min(TAKE) };
-            if room == 0 || self.is_much() || self.ledger.held_bytes() > HELD_DONE_BYTES {
+            if room == 0 || self.is_much() {
                 return;
             }
             self.incoming.clear();
@@ -111,7 +106,7 @@ impl Driver<'_> {
         self.tell(&PoolEvent::Planned { tasks, skipped, all });
     }
 
-    /// A task that an earlier session has done is not run: its outcome leaves in its place.
+    /// A task that an earlier session has done is not run: its outcome leaves at once.
     fn restore(&mut self, outcome: &Outcome<'_>) {
         let task = self.queue.skip();
         let Outcome { attempts, worker, micros, slow, result, .. } = *outcome;
@@ -121,7 +116,7 @@ impl Driver<'_> {
         }
         self.restored.retried += u64::from(attempts.saturating_sub(1));
         let meta = Meta { attempts, worker, micros, slow };
-        self.ledger.settle(task, meta, result.map_err(|failure| Box::new(failure.clone())), &mut self.outbox);
+        self.ledger.settle(task, meta, result, &mut self.outbox);
     }
 
     /// The rest of the input can't be had: what has been planned is finished, and the run ends.
@@ -147,7 +142,7 @@ impl Driver<'_> {
                 }
             }
         }
-        let full = !self.outbox.is_empty() || self.ledger.held_bytes() > HELD_BYTES;
+        let full = !self.outbox.is_empty();
         if full != self.congested {
             self.congested = full;
             self.handle(Event::Congested(full));

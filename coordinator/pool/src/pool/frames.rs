@@ -12,7 +12,7 @@ use super::link::Link;
 use super::long::take_long;
 use super::observe::{Done, DoneRun, PoolEvent};
 use crate::outcome::{AttemptRecord, Lengths, Meta, Reason, Strings};
-use queue::{Command, Event, Fate, Report, Verdict, WorkerId};
+use queue::{Event, Fate, Report, Settled, Verdict, WorkerId};
 
 /// What stands in a frame about tasks in a row, beside what the queue needs to know.
 #[derive(Debug)]
@@ -279,26 +279,30 @@ impl Driver<'_> {
             if let Some(report) = self.reports.get_mut(worker.index()) {
                 report.busy += busy;
             }
-            let mut commands = std::mem::take(&mut self.commands);
+            let mut decisions = std::mem::take(&mut self.later);
             let event = Event::Outcomes { worker, busy, reports: &parsed.reports };
-            self.queue.handle(self.now(), event, &mut commands);
+            self.queue.handle(self.now(), event, &mut decisions);
             let each = busy / u32::try_from(parsed.count.max(1)).unwrap_or(u32::MAX);
-            for command in commands.drain(..) {
-                match command {
-                    Command::Accept { places } => {
+            for settled in decisions.tasks.drain(..) {
+                match settled {
+                    Settled::Accepted { places } => {
                         let all = places.len() == parsed.count;
                         let busy = if all { busy } else { each.saturating_mul(places.len() as u32) };
                         self.accept(worker, frame, &mut parsed, places, busy);
                     }
-                    Command::Charge { task, attempt, reason, place: Some(place), fate, .. } => {
-                        let Some(details) = parsed.details.get(parsed.run_of(place)) else { continue };
-                        self.charge_by_report(link, task, attempt, reason, frame, details, fate);
+                    Settled::Charged { task, attempt, reason, place: Some(place), fate, .. } => {
+                        match parsed.details.get(parsed.run_of(place)) {
+                            Some(details) => {
+                                self.charge_by_report(link, task, attempt, reason, frame, details, fate);
+                            }
+                            None => self.lose(&settled),
+                        }
                     }
-                    // It does not speak of this frame.
-                    other => self.later.push(other),
+                    Settled::Charged { place: None, .. } => self.lose(&settled),
+                    Settled::Cancelled { task, attempts } => self.end_cancelled(task, attempts),
                 }
             }
-            self.commands = commands;
+            self.later = decisions;
         }
         self.parsed = parsed;
         read

@@ -21,7 +21,6 @@ mod death;
 mod driver;
 mod feed;
 mod frames;
-mod held;
 mod holdup;
 mod large;
 mod ledger;

@@ -5,7 +5,9 @@ use ids::TaskId;
 use super::{MS, Rig, config, crash, kill, ok};
 use crate::Reason;
 use crate::cancel::PATIENCE;
-use crate::{BatchId, Command, Event, Fate, KillReason, QueueConfig, Report, Time, Verdict, WorkerId};
+use crate::{
+    BatchId, Event, Fate, KillReason, Order, QueueConfig, Report, Said, Settled, Time, Verdict, WorkerId,
+};
 
 const WORKER: WorkerId = WorkerId(0);
 
@@ -14,8 +16,8 @@ fn cancel(rig: &mut Rig, tasks: &[u64]) {
     rig.hear(Event::Cancel { tasks: &tasks });
 }
 
-fn cancelled(task: u64) -> Command {
-    Command::Cancelled { task: TaskId(task), attempts: 0 }
+fn cancelled(task: u64) -> Said {
+    Said::Task(Settled::Cancelled { task: TaskId(task), attempts: 0 })
 }
 
 fn observed(rig: &mut Rig, task: Option<u64>) {
@@ -39,8 +41,7 @@ fn a_cancelled_task_that_waits_for_its_next_attempt_ends_at_once() {
     rig.told(0, &[Report { verdict: Verdict::Failed(Reason::Signal), ..ok(0) }]);
     rig.take();
     cancel(&mut rig, &[0]);
-    let commands = rig.take();
-    assert_eq!(commands.first(), Some(&Command::Cancelled { task: TaskId(0), attempts: 1 }));
+    assert_eq!(rig.take().first(), Some(&Said::Task(Settled::Cancelled { task: TaskId(0), attempts: 1 })));
 }
 
 #[test]
@@ -48,12 +49,10 @@ fn a_cancelled_task_that_was_sent_and_not_begun_is_taken_back_and_its_mates_go_o
     let mut rig = Rig::working(config(1, 4), 4);
     rig.take();
     cancel(&mut rig, &[2]);
-    let recall = Command::Recall { worker: WORKER, batch: BatchId(0), keep: 1 };
-    assert_eq!(rig.take(), [recall, Command::Observe { worker: WORKER }]);
+    let recall = Said::Order(Order::Recall { worker: WORKER, batch: BatchId(0), keep: 1 });
+    assert_eq!(rig.take(), [recall, Said::Order(Order::Observe { worker: WORKER })]);
     rig.hear(Event::Recalled { worker: WORKER, batch: BatchId(0), started: 1 });
-    let commands = rig.take();
-    assert_eq!(commands.first(), Some(&cancelled(2)));
-    rig.commands = commands;
+    assert_eq!(rig.decisions.tasks, [Settled::Cancelled { task: TaskId(2), attempts: 0 }]);
     assert_eq!(rig.sent(), [(0, vec![1, 3])]);
     observed(&mut rig, Some(0));
     assert_eq!(rig.take(), []);
@@ -91,7 +90,7 @@ fn a_cancelled_task_that_is_about_to_begin_is_looked_at_again() {
     observed(&mut rig, None);
     rig.take();
     rig.wait(MS);
-    assert_eq!(rig.take(), [Command::Observe { worker: WORKER }]);
+    assert_eq!(rig.take(), [Said::Order(Order::Observe { worker: WORKER })]);
     observed(&mut rig, Some(0));
     assert_eq!(rig.take(), [kill(0, KillReason::Cancelled(TaskId(0)))]);
 }
@@ -115,7 +114,7 @@ fn a_running_task_is_warned_once_and_has_its_grace() {
     cancel(&mut rig, &[0]);
     rig.take();
     observed(&mut rig, Some(0));
-    assert_eq!(rig.take(), [Command::Warn { worker: WORKER, task: TaskId(0) }]);
+    assert_eq!(rig.take(), [Said::Order(Order::Warn { worker: WORKER, task: TaskId(0) })]);
     observed(&mut rig, Some(0));
     assert_eq!(rig.take(), []);
     rig.wait(MS * 50);
@@ -131,7 +130,7 @@ fn a_cancelled_task_that_fails_by_itself_is_not_tried_again() {
     rig.take();
     rig.told(0, &[Report { verdict: Verdict::Failed(Reason::Signal), ..ok(0) }]);
     let fate = rig.take().into_iter().find_map(|command| match command {
-        Command::Charge { fate, .. } => Some(fate),
+        Said::Task(Settled::Charged { fate, .. }) => Some(fate),
         _ => None,
     });
     assert_eq!(fate, Some(Fate::Failed));
@@ -149,7 +148,7 @@ fn cancelled_tasks_are_no_failures_of_the_job_and_what_is_not_there_is_ignored()
 
 #[test]
 fn a_lane_of_cancelled_tasks_does_not_grow() {
-    let mut rig = Rig::new(QueueConfig { in_order: false, ..config(1, 1) }, 0);
+    let mut rig = Rig::new(config(1, 1), 0);
     for task in 0..10_000 {
         rig.put();
         cancel(&mut rig, &[task]);

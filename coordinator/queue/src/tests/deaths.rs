@@ -8,7 +8,8 @@ use ids::TaskId;
 use super::{MS, Rig, config, crash, kill, ok, pill};
 use crate::Reason;
 use crate::{
-    Command, Death, Event, Fate, GiveUp, KillReason, Leases, QueueConfig, Report, Verdict, WorkerId,
+    Death, Event, Fate, GiveUp, KillReason, Leases, Note, Order, QueueConfig, Report, Said, Settled, Verdict,
+    WorkerId,
 };
 
 #[test]
@@ -117,7 +118,9 @@ fn a_retry_waits_for_a_backoff_that_doubles_up_to_its_limit() {
     for (attempt, delay) in [(1, MS * 10), (2, MS * 20), (3, limit), (4, limit)] {
         rig.take();
         rig.told(0, &[Report { attempt, verdict: Verdict::Failed(Reason::Signal), ..ok(0) }]);
-        let Some(Command::Charge { fate: Fate::Retry(wait), .. }) = rig.take().pop() else { panic!() };
+        let Some(Said::Task(Settled::Charged { fate: Fate::Retry(wait), .. })) = rig.take().pop() else {
+            panic!()
+        };
         assert!(delay / 2 <= wait && wait <= delay * 3 / 2, "attempt {attempt}: {wait:?}");
         rig.wait(wait - Duration::from_nanos(1));
         assert_eq!(rig.sent(), []);
@@ -133,7 +136,7 @@ fn a_lease_says_which_attempt_it_is() {
     rig.told(0, &[Report { verdict: Verdict::Failed(Reason::Signal), ..ok(0) }]);
     rig.hear(Event::Tick);
     let leases = rig.take().into_iter().find_map(|command| match command {
-        Command::Send { tasks, .. } => Some(tasks),
+        Said::Order(Order::Send { tasks, .. }) => Some(tasks),
         _ => None,
     });
     assert_eq!(leases, Some(vec![Leases::one(TaskId(0), 2)]));
@@ -145,7 +148,7 @@ fn nonsense_in_reports_is_counted_and_ignored() {
     rig.take();
     let wrong_attempt = Report { attempt: 2, ..ok(0) };
     rig.told(0, &[wrong_attempt, ok(1), ok(99), ok(0), ok(0)]);
-    assert_eq!(rig.take().first(), Some(&Command::Accept { places: 3..4 }));
+    assert_eq!(rig.take().first(), Some(&Said::Task(Settled::Accepted { places: 3..4 })));
     assert_eq!(rig.queue.counts().ignored_reports, 4);
     assert_eq!(rig.queue.unfinished(), 1);
 }
@@ -168,7 +171,7 @@ fn a_run_whose_workers_cannot_start_is_given_up_after_six_starts_each() {
     let mut starts = [0; 2];
     while !rig.queue.is_joined() {
         for command in rig.take() {
-            if let Command::Start { worker, .. } = command {
+            if let Said::Order(Order::Start { worker, .. }) = command {
                 starts[worker.index()] += 1;
                 rig.died(worker.0, None, Death::NeverBorn);
             }
@@ -179,7 +182,7 @@ fn a_run_whose_workers_cannot_start_is_given_up_after_six_starts_each() {
         }
     }
     assert_eq!(starts, [6, 6]);
-    assert_eq!(rig.take(), [Command::GiveUp(GiveUp { starts: 12 }), Command::Joined]);
+    assert_eq!(rig.take(), [Said::Note(Note::GaveUp(GiveUp { starts: 12 })), Said::Note(Note::Joined)]);
 }
 
 #[test]
@@ -214,7 +217,7 @@ fn bad_news_of_a_process_that_is_gone_does_not_cost_its_place() {
     rig.hear(Event::Broke { worker: WorkerId(0) });
     rig.take();
     rig.wait(Duration::from_secs(1));
-    assert_eq!(rig.take(), [Command::Start { worker: WorkerId(0), incarnation: 2 }]);
+    assert_eq!(rig.take(), [Said::Order(Order::Start { worker: WorkerId(0), incarnation: 2 })]);
 }
 
 #[test]
@@ -223,7 +226,7 @@ fn a_worker_is_replaced_after_its_last_task() {
     let mut rig = Rig::working(QueueConfig { max_tasks_per_worker: most, ..config(1, 2) }, 5);
     assert_eq!(rig.sent(), [(0, vec![0, 1]), (0, vec![2])]);
     rig.done(0, &[0, 1]);
-    assert_eq!(rig.take(), [Command::Accept { places: 0..2 }, pill(0)]);
+    assert_eq!(rig.take(), [Said::Task(Settled::Accepted { places: 0..2 }), pill(0)]);
     rig.done(0, &[2]);
     rig.left(0);
     rig.hear(Event::Tick);

@@ -3,7 +3,8 @@
 use super::{MS, Rig, config, crash, kill, ok, pill};
 use crate::Reason;
 use crate::{
-    BatchId, Command, Death, Event, KillReason, Queue, QueueConfig, Report, Time, Verdict, WorkerId,
+    BatchId, Death, Decisions, Event, KillReason, Note, Order, Queue, QueueConfig, Report, Said, Settled,
+    Time, Verdict, WorkerId,
 };
 
 #[test]
@@ -13,19 +14,19 @@ fn a_join_waits_for_the_last_outcome_and_the_last_process() {
     assert_eq!(rig.queue.unfinished(), 1);
     rig.take();
     rig.done(0, &[1]);
-    assert_eq!(rig.take(), [Command::Accept { places: 0..1 }, pill(0)]);
+    assert_eq!(rig.take(), [Said::Task(Settled::Accepted { places: 0..1 }), pill(0)]);
     assert!(!rig.queue.is_joined());
     rig.left(0);
-    assert_eq!(rig.take(), [Command::Joined]);
+    assert_eq!(rig.take(), [Said::Note(Note::Joined)]);
     assert!(rig.queue.is_joined());
 }
 
 #[test]
 fn an_empty_job_is_joined_without_a_process() {
     let mut queue = Queue::new(config(3, 1));
-    let mut out = Vec::new();
+    let mut out = Decisions::default();
     queue.handle(Time(0), Event::PlanEnded, &mut out);
-    assert_eq!(out, [Command::Joined]);
+    assert_eq!(out.notes, [Note::Joined]);
 }
 
 #[test]
@@ -54,7 +55,7 @@ fn a_pill_lets_earlier_work_finish() {
     rig.hear(Event::Recycle { worker: WorkerId(0) });
     assert_eq!(rig.take(), [pill(0)]);
     rig.done(0, &[0, 1, 2, 3]);
-    assert_eq!(rig.take(), [Command::Accept { places: 0..4 }]);
+    assert_eq!(rig.take(), [Said::Task(Settled::Accepted { places: 0..4 })]);
 }
 
 #[test]
@@ -67,7 +68,7 @@ fn a_worker_that_does_not_obey_its_pill_is_killed() {
     rig.wait(limit);
     assert_eq!(rig.take(), [kill(0, KillReason::Stalled)]);
     rig.died(0, None, crash(Reason::Signal));
-    assert_eq!(rig.take(), [Command::Joined]);
+    assert_eq!(rig.take(), [Said::Note(Note::Joined)]);
 }
 
 #[test]
@@ -87,15 +88,15 @@ fn a_stop_recalls_what_has_not_started_and_lets_the_rest_finish() {
     let mut rig = Rig::working(config(1, 2), 9);
     rig.take();
     rig.hear(Event::Stop);
-    let recall = |batch| Command::Recall { worker: WorkerId(0), batch: BatchId(batch), keep: 0 };
+    let recall = |batch| Said::Order(Order::Recall { worker: WorkerId(0), batch: BatchId(batch), keep: 0 });
     assert_eq!(rig.take(), [recall(1), recall(0)]);
     rig.hear(Event::Recalled { worker: WorkerId(0), batch: BatchId(1), started: 0 });
     rig.hear(Event::Recalled { worker: WorkerId(0), batch: BatchId(0), started: 1 });
     assert_eq!(rig.take(), []);
     rig.done(0, &[0]);
-    assert_eq!(rig.take(), [Command::Accept { places: 0..1 }, pill(0)]);
+    assert_eq!(rig.take(), [Said::Task(Settled::Accepted { places: 0..1 }), pill(0)]);
     rig.left(0);
-    assert_eq!(rig.take(), [Command::Joined]);
+    assert_eq!(rig.take(), [Said::Note(Note::Joined)]);
     assert_eq!(rig.queue.unfinished(), 8);
 }
 
@@ -109,7 +110,7 @@ fn what_still_runs_after_the_grace_is_killed_and_not_charged() {
     rig.wait(grace);
     assert_eq!(rig.take(), [kill(0, KillReason::Stop)]);
     rig.died(0, Some((0, 1)), crash(Reason::Signal));
-    assert_eq!(rig.take(), [Command::Joined]);
+    assert_eq!(rig.take(), [Said::Note(Note::Joined)]);
 }
 
 #[test]
@@ -149,7 +150,7 @@ fn the_end_waits_a_moment_for_a_worker_that_has_yet_to_greet_and_no_longer() {
     rig.wait(MS);
     assert_eq!(rig.take(), [kill(1, KillReason::StartTimeout)]);
     rig.died(1, None, Death::NeverBorn);
-    assert_eq!(rig.take(), [Command::Joined]);
+    assert_eq!(rig.take(), [Said::Note(Note::Joined)]);
 }
 
 #[test]

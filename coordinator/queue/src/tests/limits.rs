@@ -6,7 +6,7 @@ use ids::TaskId;
 
 use super::{MS, Rig, config, crash, kill, ok};
 use crate::Reason;
-use crate::{Command, Event, KillReason, QueueConfig, Report, Time, Verdict, WorkerId};
+use crate::{Event, KillReason, Note, Order, QueueConfig, Report, Said, Time, Verdict, WorkerId};
 
 fn limited() -> QueueConfig {
     QueueConfig { timeout: Some(MS * 100), soft_timeout: Some(MS * 40), ..config(1, 4) }
@@ -17,7 +17,7 @@ fn a_task_that_runs_past_its_limit_is_charged_and_its_worker_killed() {
     let mut rig = Rig::working(QueueConfig { soft_timeout: None, ..limited() }, 4);
     rig.take();
     rig.wait(MS * 100);
-    assert_eq!(rig.take(), [Command::Observe { worker: WorkerId(0) }]);
+    assert_eq!(rig.take(), [Said::Order(Order::Observe { worker: WorkerId(0) })]);
     let running = rig.running(0, 1, Time(0));
     rig.hear(Event::Observed { worker: WorkerId(0), running });
     assert_eq!(rig.take(), [kill(0, KillReason::Timeout(TaskId(0)))]);
@@ -64,7 +64,7 @@ fn the_soft_limit_is_told_once_and_watched_for_the_next_task_too() {
     let mut rig = Rig::working(QueueConfig { timeout: None, ..limited() }, 4);
     rig.wait(MS * 40);
     rig.take();
-    let slow = |task| Command::Slow { worker: WorkerId(0), task: TaskId(task), attempt: 1 };
+    let slow = |task| Said::Note(Note::Slow { worker: WorkerId(0), task: TaskId(task), attempt: 1 });
     let running = rig.running(0, 1, Time(0));
     rig.hear(Event::Observed { worker: WorkerId(0), running });
     assert_eq!(rig.take(), [slow(0)]);
@@ -73,7 +73,7 @@ fn the_soft_limit_is_told_once_and_watched_for_the_next_task_too() {
     assert_eq!(rig.take(), []);
     let deadline = rig.queue.next_deadline().unwrap();
     rig.wait(deadline.since(rig.now));
-    assert_eq!(rig.take(), [Command::Observe { worker: WorkerId(0) }]);
+    assert_eq!(rig.take(), [Said::Order(Order::Observe { worker: WorkerId(0) })]);
     let running = rig.running(1, 1, Time(0).after(MS * 40));
     rig.hear(Event::Observed { worker: WorkerId(0), running });
     assert_eq!(rig.take(), [slow(1)]);
@@ -87,7 +87,7 @@ fn a_worker_with_work_and_no_sign_of_life_is_killed_and_nobody_charged() {
         rig.wait(MS * 100);
         rig.hear(Event::Observed { worker: WorkerId(0), running: None });
     }
-    let observe = Command::Observe { worker: WorkerId(0) };
+    let observe = Said::Order(Order::Observe { worker: WorkerId(0) });
     assert_eq!(rig.take(), [observe.clone(), observe, kill(0, KillReason::Stalled)]);
     rig.died(0, None, crash(Reason::Signal));
     assert_eq!(rig.charges(), []);
@@ -128,7 +128,7 @@ fn a_worker_that_claims_a_fresh_start_at_every_look_is_over_its_limit_all_the_sa
     rig.wait(MS * 100);
     let running = rig.running(0, 1, rig.now);
     rig.hear(Event::Observed { worker: WorkerId(0), running });
-    let observe = Command::Observe { worker: WorkerId(0) };
+    let observe = Said::Order(Order::Observe { worker: WorkerId(0) });
     assert_eq!(rig.take(), [observe, kill(0, KillReason::Timeout(TaskId(0)))]);
     rig.died(0, Some((0, 1)), crash(Reason::Signal));
     assert_eq!(rig.charges(), [(0, 1, Reason::Timeout, false)]);

@@ -12,19 +12,19 @@ use std::time::Duration;
 use ids::TaskId;
 
 use super::{
-    Command, Death, Event, Fate, KillReason, Leases, Queue, QueueConfig, Report, Running, Time, Verdict,
-    WorkerId,
+    Death, Decisions, Event, Fate, KillReason, Leases, Order, Queue, QueueConfig, Report, Running, Said,
+    Settled, Time, Verdict, WorkerId,
 };
 use crate::BatchSize;
 use crate::Reason;
 
 const MS: Duration = Duration::from_millis(1);
 
-/// A queue, the time, and the commands since the last look.
+/// A queue, the time, and the decisions since the last look.
 struct Rig {
     queue: Queue,
     now: Time,
-    commands: Vec<Command>,
+    decisions: Decisions,
 }
 
 /// `workers` workers, and batches of `size` tasks.
@@ -50,13 +50,13 @@ impl Rig {
         rig.hear(Event::Tick);
         (0..workers).for_each(|worker| rig.started(worker));
         (0..tasks).for_each(|_| rig.put());
-        rig.commands.clear();
+        rig.take();
         rig
     }
 
     /// Nothing has happened yet.
     fn fresh(config: QueueConfig) -> Self {
-        Self { queue: Queue::new(config), now: Time(0), commands: Vec::new() }
+        Self { queue: Queue::new(config), now: Time(0), decisions: Decisions::default() }
     }
 
     /// As `new`, with everything leased that can be.
@@ -73,7 +73,7 @@ impl Rig {
     }
 
     fn hear(&mut self, event: Event<'_>) {
-        self.queue.handle(self.now, event, &mut self.commands);
+        self.queue.handle(self.now, event, &mut self.decisions);
     }
 
     fn started(&mut self, worker: u32) {
@@ -115,14 +115,14 @@ impl Rig {
         self.started(worker);
     }
 
-    fn take(&mut self) -> Vec<Command> {
-        std::mem::take(&mut self.commands)
+    fn take(&mut self) -> Vec<Said> {
+        self.decisions.take().collect()
     }
 
     /// The batches sent since the last look: worker and tasks.
     fn sent(&mut self) -> Vec<(u32, Vec<u64>)> {
-        let sent = |command: Command| match command {
-            Command::Send { worker, tasks, .. } => {
+        let sent = |command: Said| match command {
+            Said::Order(Order::Send { worker, tasks, .. }) => {
                 Some((worker.0, tasks.iter().flat_map(Leases::tasks).map(|task| task.0).collect()))
             }
             _ => None,
@@ -131,8 +131,8 @@ impl Rig {
     }
 
     fn charges(&mut self) -> Vec<(u64, u32, Reason, bool)> {
-        let charge = |command: Command| match command {
-            Command::Charge { task, attempt, reason, fate, .. } => {
+        let charge = |command: Said| match command {
+            Said::Task(Settled::Charged { task, attempt, reason, fate, .. }) => {
                 Some((task.0, attempt, reason, fate == Fate::Failed))
             }
             _ => None,
@@ -141,10 +141,10 @@ impl Rig {
     }
 }
 
-fn pill(worker: u32) -> Command {
-    Command::Pill { worker: WorkerId(worker) }
+fn pill(worker: u32) -> Said {
+    Said::Order(Order::Pill { worker: WorkerId(worker) })
 }
 
-fn kill(worker: u32, reason: KillReason) -> Command {
-    Command::Kill { worker: WorkerId(worker), reason }
+fn kill(worker: u32, reason: KillReason) -> Said {
+    Said::Order(Order::Kill { worker: WorkerId(worker), reason })
 }
