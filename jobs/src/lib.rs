@@ -49,8 +49,8 @@ mod primes;
 mod reduce;
 mod size;
 mod sleep;
-mod table;
 pub mod spec;
+mod table;
 #[cfg(test)]
 mod testing;
 mod text_kind;

@@ -155,7 +155,8 @@ fn a_file_that_is_replaced_in_mid_run_is_noticed() {
             fs::rename(new, path).unwrap();
         });
         let failures = failures(&finished.expect_code(1));
-        let noticed = |(_, message): &(String, String)| message.contains("has been replaced by another file since");
+        let noticed =
+            |(_, message): &(String, String)| message.contains("has been replaced by another file since");
         assert!(failures.iter().all(noticed), "{failures:?}");
         assert!(!failures.is_empty() && summary["result"].is_null());
     }

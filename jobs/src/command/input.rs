@@ -7,9 +7,9 @@ use protocol::Payloads;
 use super::table::{Opened, Rows, Written};
 use crate::lines::{FileProblem, LineTasks, Lines, List, Readable, refuse};
 use crate::spec::{Item, JobSpec, SpecError, SpecErrors};
-use crate::{ItemsFrom, Tasks};
 use crate::table;
 use crate::table::start::Problem;
+use crate::{ItemsFrom, Tasks};
 
 /// The longest line, in bytes: what a message can carry.
 const LONGEST: usize = 32 << 10;
@@ -157,7 +157,8 @@ fn of_file(item: &Item, job: &JobSpec, reading: Reading) -> Result<Source, SpecE
             SpecError { hint: Some(hint.into()), ..item.error(format!("{shown}: {error}")) }
         }
     })?;
-    source.doubt = source.doubt.map(|SpecError { message, hint, .. }| SpecError { hint, ..item.error(message) });
+    source.doubt =
+        source.doubt.map(|SpecError { message, hint, .. }| SpecError { hint, ..item.error(message) });
     Ok(source)
 }
 
@@ -178,7 +179,8 @@ fn open(from: &ItemsFrom, reading: Reading) -> Result<Source, Refusal> {
         Format::Table(usual_delimiter) => {
             let Reading { delimiter, header, .. } = reading;
             let Opened { rows, columns, doubt } =
-                Rows::open(readable, Written { delimiter, header, usual_delimiter }).map_err(Refusal::Table)?;
+                Rows::open(readable, Written { delimiter, header, usual_delimiter })
+                    .map_err(Refusal::Table)?;
             let (tasks, doubt) = (Box::new(rows), doubt.map(outside));
             Ok(Source { tasks, total: None, inputs, columns: Some(columns), doubt })
         }

@@ -6,8 +6,8 @@ use protocol::{Context, Handler, Task, TaskId};
 use serde_json::Value;
 
 use super::Command;
-use crate::{Kind, Tasks};
 use crate::testing::{Done, errors, errors_in, plan_in, run, run_in};
+use crate::{Kind, Tasks};
 
 fn json(done: &Done) -> Value {
     serde_json::from_str(&done.json).unwrap()
@@ -227,7 +227,10 @@ fn a_table_gives_its_cells_by_name() {
     for (text, expected) in [
         ("name,note\ncat\n", "t.csv:2: the row has 1 cells, and the first one 2"),
         ("name,note\r\r\na,b\r\"\r\n\",c\rcat\r", "t.csv:6: the row has 1 cells"),
-        ("name,note\na,b\n\nx,\"y\nz\n", "t.csv:4: a quoted cell of the row that starts here is never closed"),
+        (
+            "name,note\na,b\n\nx,\"y\nz\n",
+            "t.csv:4: a quoted cell of the row that starts here is never closed",
+        ),
     ] {
         std::fs::write(folder.path().join("t.csv"), text).unwrap();
         let (_, mut plan) = plan_in(folder.path(), toml).unwrap();
@@ -250,16 +253,24 @@ fn a_table_without_a_header_is_refused_until_the_job_says_so() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("t.csv"), "5,a\r7,b\r").unwrap();
     let toml = |header: &str, argument: &str| {
-        format!("kind = \"command\"\ninput.file = \"t.csv\"\n{header}\nparams.argv = [\"printf\", \"%s\", \"{argument}\"]")
+        format!(
+            "kind = \"command\"\ninput.file = \"t.csv\"\n{header}\nparams.argv = [\"printf\", \"%s\", \"{argument}\"]"
+        )
     };
     let refused = errors_in(folder.path(), &toml("", "{}"));
-    assert!(refused.contains("`input.file`") && refused.contains("is it a row like the others?"), "{refused}");
+    assert!(
+        refused.contains("`input.file`") && refused.contains("is it a row like the others?"),
+        "{refused}"
+    );
     assert!(refused.contains("set input.header = false"), "{refused}");
     assert_eq!(outputs(&run_in(folder.path(), &toml("input.header = false", "{2}{1}")).0), ["a5", "b7"]);
     assert_eq!(outputs(&run_in(folder.path(), &toml("input.header = true", "{}")).0), ["7,b"]);
     // Whoever calls a column by its name knows that there are names.
     assert_eq!(outputs(&run_in(folder.path(), &toml("", "{5}")).0), ["7"]);
-    let stray = errors_in(folder.path(), "kind = \"command\"\ninput.args = [1]\ninput.header = true\nparams.argv = [\"echo\"]");
+    let stray = errors_in(
+        folder.path(),
+        "kind = \"command\"\ninput.args = [1]\ninput.header = true\nparams.argv = [\"echo\"]",
+    );
     assert!(stray.contains("`input.header`: means nothing for a list"), "{stray}");
 }
 
@@ -309,10 +320,14 @@ fn a_thousand_tables_are_read_as_python_reads_them() {
         assert_eq!(end.is_ok(), golden.rows.iter().flatten().count() == expected.len(), "{golden:?}");
         assert_eq!(payloads.len(), expected.len(), "{golden:?}");
         for (payload, cells) in payloads.iter().zip(expected) {
-            let super::setup::Item::Row(row) = super::setup::Item::read(payload, Some(first.len())).unwrap() else {
+            let super::setup::Item::Row(row) = super::setup::Item::read(payload, Some(first.len())).unwrap()
+            else {
                 panic!("{golden:?}");
             };
-            assert!(row.iter().eq(cells.iter().map(|cell| cell.as_bytes()).collect::<Vec<_>>().iter()), "{golden:?}");
+            assert!(
+                row.iter().eq(cells.iter().map(|cell| cell.as_bytes()).collect::<Vec<_>>().iter()),
+                "{golden:?}"
+            );
         }
     }
 }

@@ -165,7 +165,13 @@ mod tests {
     fn a_misspelt_operation_is_told_the_nearest_one() {
         assert!(refuse("summ").1.contains("did you mean \"sum\"?"));
         assert!(refuse("SUM").1.contains("did you mean \"sum\"?"));
-        for (name, op) in [("avg", "mean"), ("Average", "mean"), ("std", "stddev"), ("var", "variance"), ("prod", "product")] {
+        for (name, op) in [
+            ("avg", "mean"),
+            ("Average", "mean"),
+            ("std", "stddev"),
+            ("var", "variance"),
+            ("prod", "product"),
+        ] {
             assert!(refuse(name).1.contains(&format!("did you mean {op:?}?")), "{name}");
         }
     }

@@ -24,9 +24,8 @@ impl From<String> for Problem {
 
 /// Why a file that begins so is no text in UTF-8: a sentence without its subject.
 pub(crate) fn other_encoding(start: &[u8]) -> Option<String> {
-    let to_utf8 = |name: &str| {
-        format!("is text in {name}; save it as UTF-8: iconv -f {name} -t UTF-8 OLD > NEW")
-    };
+    let to_utf8 =
+        |name: &str| format!("is text in {name}; save it as UTF-8: iconv -f {name} -t UTF-8 OLD > NEW");
     let packed = |what: &str| format!("is {what}; unpack it first");
     match start {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some(to_utf8("UTF-32")),
@@ -49,7 +48,8 @@ fn without_mark(start: &[u8]) -> Option<&'static str> {
     if pairs.len() < 2 {
         return None;
     }
-    let all = |high: usize| pairs.iter().all(|pair| pair.get(high) == Some(&0) && pair.get(1 - high) != Some(&0));
+    let all =
+        |high: usize| pairs.iter().all(|pair| pair.get(high) == Some(&0) && pair.get(1 - high) != Some(&0));
     match (all(0), all(1)) {
         (true, _) => Some("UTF-16BE"),
         (_, true) => Some("UTF-16LE"),
@@ -126,11 +126,7 @@ impl Start<'_> {
     }
 
     /// The separator other than `delimiter` with which the first row has what is `wanted`.
-    pub(crate) fn better_delimiter(
-        &self,
-        delimiter: u8,
-        wanted: impl Fn(&[String]) -> bool,
-    ) -> Option<u8> {
+    pub(crate) fn better_delimiter(&self, delimiter: u8, wanted: impl Fn(&[String]) -> bool) -> Option<u8> {
         let fits = |other: &u8| {
             let cells = self.split(*other).unwrap_or_default();
             cells.len() > 1 && wanted(&cells.iter().map(|cell| name(cell)).collect::<Vec<_>>())

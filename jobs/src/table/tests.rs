@@ -73,7 +73,8 @@ fn rows_start_where_reading_from_the_beginning_finds_them() {
         starts.dedup();
         for cut in starts {
             let parts = [&bytes[..cut], &bytes[cut..]];
-            let read: Vec<_> = parts.iter().flat_map(|part| rows(part, delimiter as u8, 99).unwrap()).collect();
+            let read: Vec<_> =
+                parts.iter().flat_map(|part| rows(part, delimiter as u8, 99).unwrap()).collect();
             assert_eq!(read, expected, "cut at {cut} of {text:?}");
         }
     }
@@ -99,7 +100,9 @@ fn a_window_in_the_middle_of_a_table_finds_the_same_starts() {
         let part = &bytes[at - 60_000..at + 10_000];
         let window = Window { bytes: part, from_first: false, to_end: false };
         match (row_start(window, 60_000, &mut reader), expected) {
-            (RowStart::At(found), RowStart::At(expected)) => assert_eq!(found + at - 60_000, expected, "{at}"),
+            (RowStart::At(found), RowStart::At(expected)) => {
+                assert_eq!(found + at - 60_000, expected, "{at}")
+            }
             other => panic!("{other:?} at {at}"),
         }
     }
@@ -109,11 +112,8 @@ fn a_window_in_the_middle_of_a_table_finds_the_same_starts() {
 fn a_hostile_pattern_of_quotes_is_settled_from_the_beginning() {
     // Read from a quote on, every row is as good as from the quote before it.
     let text = "\",\"x\n".repeat(20_000) + "\",1\n";
-    let window = |from: usize| Window {
-        bytes: &text.as_bytes()[from..],
-        from_first: from == 0,
-        to_end: true,
-    };
+    let window =
+        |from: usize| Window { bytes: &text.as_bytes()[from..], from_first: from == 0, to_end: true };
     let mut reader = reader(b',');
     assert_eq!(row_start(window(1000), 50_000, &mut reader), RowStart::MoreBefore);
     assert!(matches!(row_start(window(0), 51_000, &mut reader), RowStart::At(51_000..)));

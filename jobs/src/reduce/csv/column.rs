@@ -62,7 +62,8 @@ impl ColumnKey {
         let mut start = 0;
         while let Some(rest) = rows.get(start..).filter(|rest| !rest.is_empty()) {
             let near = BLOCK.min(rest.len());
-            let end = rest.get(near..).and_then(|far| memchr(b'\n', far)).map_or(rest.len(), |end| near + end + 1);
+            let end =
+                rest.get(near..).and_then(|far| memchr(b'\n', far)).map_or(rest.len(), |end| near + end + 1);
             let block = start..start + end;
             let plain = !has_lone_return(rest.get(..end).unwrap_or_default());
             while start < block.end {

@@ -83,7 +83,9 @@ pub(in crate::reduce) fn read_header(
     {
         let shown = char::from(other).escape_default();
         return Err(Problem {
-            message: format!("its first rows are cells with '{shown}' between them, and the delimiter is another"),
+            message: format!(
+                "its first rows are cells with '{shown}' between them, and the delimiter is another"
+            ),
             hint: Some(delimiter_hint(other)),
         });
     }

@@ -7,8 +7,8 @@ use crate::reduce::csv::{Wanted, Written, read_header};
 use crate::reduce::dtype::Dtype;
 use crate::reduce::file::{Pinned, npy};
 use crate::spec::{Item, JobSpec, SpecError, SpecErrors, Table};
-use crate::table::start::Problem;
 use crate::table;
+use crate::table::start::Problem;
 
 /// The keys that say how to read files.
 pub(super) struct Options {

@@ -189,7 +189,9 @@ fn a_column_of_a_thousand_tables_sums_up_as_in_python_wherever_the_cuts_fall() {
             continue;
         };
         for column in 0..rows.first().map_or(0, Vec::len) {
-            let cell = |row: &Vec<String>| row.get(column)?.trim_matches([' ', '\t', '\r', '\n']).parse::<i64>().ok();
+            let cell = |row: &Vec<String>| {
+                row.get(column)?.trim_matches([' ', '\t', '\r', '\n']).parse::<i64>().ok()
+            };
             let expected = rows.iter().map(cell).sum::<Option<i64>>();
             let chunks: &[usize] = if expected.is_some() { &[1, 2, 3, 7, 1000] } else { &[1000] };
             for chunk in chunks {
