@@ -1,0 +1,105 @@
+//! The result queue: outcomes on their way out, in the order in which they are to leave.
+
+use protocol::TaskId;
+
+use super::ledger::Ledger;
+use super::{Offer, PoolOptions, Sink};
+use crate::outcome::{Failure, Meta, OutcomeBatch, Strings};
+
+/// How many outcomes are handed to the sink at once, at most.
+const OUTBOX: usize = 8192;
+const OUTBOX_BYTES: usize = 1 << 20;
+/// Values that wait for older ones, in bytes, before nothing new is leased.
+const HELD_BYTES: usize = 256 << 20;
+/// The same, before no more tasks are taken in: values of tasks that are done already must never keep the
+/// oldest task from being leased.
+const HELD_DONE_BYTES: usize = HELD_BYTES / 2;
+
+/// Outcomes between the queue and the sink.
+pub(super) struct ResultQueue<'a> {
+    /// The tasks' payloads, and the outcomes that wait for older ones.
+    pub(super) ledger: Ledger,
+    outbox: OutcomeBatch,
+    sink: &'a mut dyn Sink,
+    congested: bool,
+}
+
+/// What came of handing outcomes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Flushed {
+    /// It is as it was.
+    AsBefore,
+    /// Outcomes can't leave any more, or can again.
+    Congested(bool),
+    /// The sink wants no more.
+    Closed,
+}
+
+impl<'a> ResultQueue<'a> {
+    pub(super) fn new(options: &PoolOptions, sink: &'a mut dyn Sink) -> Self {
+        Self {
+            ledger: Ledger::new(options.order, options.payloads_in_outcomes),
+            outbox: OutcomeBatch::new(),
+            sink,
+            congested: false,
+        }
+    }
+
+    /// Puts in the outcomes of tasks with consecutive ids that ended well.
+    pub(super) fn put_values(&mut self, first: TaskId, meta: Meta, values: &Strings<'_>) {
+        self.ledger.settle_run(first, meta, values, &mut self.outbox);
+    }
+
+    /// Puts in an outcome with a value that is worth no copying.
+    pub(super) fn put_long(&mut self, task: TaskId, meta: Meta, value: Vec<u8>) {
+        self.ledger.settle_long(task, meta, value, &mut self.outbox);
+    }
+
+    /// Puts in one outcome.
+    pub(super) fn put(&mut self, task: TaskId, meta: Meta, result: Result<&[u8], Box<Failure>>) {
+        self.ledger.settle(task, meta, result, &mut self.outbox);
+    }
+
+    /// Memory for a long value.
+    pub(super) fn room_for(&mut self, length: usize) -> Vec<u8> {
+        self.outbox.room_for(length)
+    }
+
+    /// True if nothing waits for the sink.
+    pub(super) fn is_empty(&self) -> bool {
+        self.outbox.is_empty()
+    }
+
+    /// True if outcomes can't leave fast enough.
+    pub(super) fn is_congested(&self) -> bool {
+        self.congested
+    }
+
+    /// True if what there is should be handed on now.
+    pub(super) fn is_much(&self) -> bool {
+        self.outbox.len() >= OUTBOX || self.outbox.total_bytes() >= OUTBOX_BYTES
+    }
+
+    /// True if so much waits for older outcomes that no more tasks should be taken in.
+    pub(super) fn holds_much(&self) -> bool {
+        self.ledger.held_bytes() > HELD_DONE_BYTES
+    }
+
+    /// Hands outcomes on.
+    pub(super) fn flush(&mut self) -> Flushed {
+        if !self.outbox.is_empty() {
+            let batch = std::mem::take(&mut self.outbox);
+            match self.sink.offer(batch) {
+                Offer::Taken(spare) => self.outbox = spare,
+                Offer::Full(batch) => self.outbox = batch,
+                Offer::Closed => return Flushed::Closed,
+            }
+        }
+        let full = !self.outbox.is_empty() || self.ledger.held_bytes() > HELD_BYTES;
+        if full == self.congested {
+            return Flushed::AsBefore;
+        }
+        self.congested = full;
+        Flushed::Congested(full)
+    }
+}
