@@ -9,13 +9,13 @@ use std::io;
 use tracing::{debug, info};
 
 use super::books::Cause;
+use super::hall::Hall;
 use super::observe::{PoolEvent, RunningTask};
 use super::report::{End, PoolReport};
 use super::tasks::Tasks;
 use super::watch::Watch;
-use super::workers::{Ear, Frame, Heard, Obituary, Workers};
+use super::workers::Workers;
 use super::{Controlled, PoolOptions, Request};
-use protocol::TaskId;
 use queue::{Death, Event, KillReason, Order, Running, WorkerId};
 
 pub(super) struct Driver<'a, W> {
@@ -74,7 +74,7 @@ impl<'a, W: Workers> Driver<'a, W> {
     /// Hears what has happened to the workers, one after the other, and does what comes of it.
     fn hear(&mut self) {
         loop {
-            let mut hall = Hall { tasks: &mut self.tasks, watch: &mut self.watch, woken: false, ended: None };
+            let mut hall = Hall::new(&mut self.tasks, &mut self.watch);
             if !self.workers.next(&mut hall) {
                 return;
             }
@@ -93,7 +93,7 @@ impl<'a, W: Workers> Driver<'a, W> {
 
     /// A process has ended: hears its last words, finds out what it died of, tells the queue.
     fn on_death(&mut self, worker: WorkerId) {
-        let mut hall = Hall { tasks: &mut self.tasks, watch: &mut self.watch, woken: false, ended: None };
+        let mut hall = Hall::new(&mut self.tasks, &mut self.watch);
         self.workers.last_words(worker, &mut hall);
         self.watch.set(self.workers.now());
         if let Some(obituary) = self.workers.obituary(worker) {
@@ -250,78 +250,10 @@ impl<'a, W: Workers> Driver<'a, W> {
 
     /// What a worker's status cell says, in the pool's time.
     fn running(&self, worker: WorkerId) -> Option<Running> {
-        self.workers.running(worker).map(|running| in_pool_time(&running, &self.watch))
+        self.workers.running(worker).map(|running| self.watch.running(&running))
     }
 
     fn worker_ids(&self) -> impl Iterator<Item = WorkerId> + use<W> {
         (0..self.options.workers.get()).map(WorkerId)
-    }
-}
-
-fn in_pool_time(running: &protocol::Running, watch: &Watch<'_>) -> Running {
-    let since = watch.at(running.started_nanos);
-    Running { task: running.task, attempt: running.attempt, since }
-}
-
-impl Tasks<'_> {
-    /// A worker's process has ended, and all that it had said has been heard.
-    fn died(&mut self, obituary: &Obituary<'_>, watch: &mut Watch<'_>) {
-        let Obituary { worker, pid, unreported, ref evidence, .. } = *obituary;
-        let death = evidence.death();
-        watch.tell_died(worker, pid, death == Death::Orderly, &evidence.sentence());
-        let running = obituary.running.map(|running| in_pool_time(&running, watch));
-        let event = Event::Died { worker, running, unreported, death };
-        self.tell(event, Cause::Death(obituary, running), watch);
-    }
-
-    fn reported(&mut self, frame: &Frame<'_>, watch: &mut Watch<'_>) {
-        let Frame { worker, busy, said, .. } = *frame;
-        if let Some(report) = self.report_mut(worker) {
-            report.busy += busy;
-        }
-        self.tell(Event::Outcomes { worker, busy, reports: said.reports() }, Cause::Frame(frame), watch);
-    }
-}
-
-/// Where what is heard of workers goes: everything of the pool but the workers.
-struct Hall<'h, 'a> {
-    tasks: &'h mut Tasks<'a>,
-    watch: &'h mut Watch<'a>,
-    woken: bool,
-    ended: Option<WorkerId>,
-}
-
-impl Hall<'_, '_> {
-    /// Nobody speaks for a task that he does not have.
-    fn progress(&mut self, worker: WorkerId, (task, attempt): (TaskId, u32), done: u64, total: u64) {
-        if self.tasks.queue().has(worker, task, attempt) {
-            self.watch.tell(&PoolEvent::Progress { worker, task, done, total });
-        }
-    }
-}
-
-impl Ear for Hall<'_, '_> {
-    fn hear(&mut self, at: u64, heard: Heard<'_>) {
-        self.watch.set(at);
-        match heard {
-            Heard::Woken => self.woken = true,
-            Heard::Greeted(worker) => {
-                self.watch.tell(&PoolEvent::Greeted { worker });
-                self.tasks.tell(Event::Started { worker }, Cause::Other, self.watch);
-            }
-            Heard::Outcomes(frame) => self.tasks.reported(&frame, self.watch),
-            Heard::Progress { worker, task, attempt, done, total } => {
-                self.progress(worker, (task, attempt), done, total);
-            }
-            Heard::Printed { worker, running, line } => self.watch.tell_printed(worker, running, &line),
-            Heard::Broke(worker) => {
-                self.tasks.tell(Event::Broke { worker }, Cause::Other, self.watch);
-            }
-            Heard::Ended(worker) => self.ended = Some(worker),
-        }
-    }
-
-    fn room_for(&mut self, length: usize) -> Vec<u8> {
-        self.tasks.room_for(length)
     }
 }

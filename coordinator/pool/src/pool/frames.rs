@@ -75,7 +75,7 @@ impl Parsed {
         self.count
     }
 
-    fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.reports.clear();
         self.details.clear();
         self.ends.clear();
@@ -208,4 +208,28 @@ fn single(
 fn here(frame: &[u8], part: &[u8], each: Each) -> Body {
     let start = (part.as_ptr() as usize).wrapping_sub(frame.as_ptr() as usize);
     Body::Here { start, length: part.len(), each }
+}
+
+#[cfg(test)]
+impl Parsed {
+    /// Adds a report with its value or sentence, as if it had been read of a frame.
+    pub(super) fn push_for_test(
+        &mut self,
+        report: Report,
+        micros: u64,
+        text: &[u8],
+        frame: &mut Vec<u8>,
+        long: bool,
+    ) {
+        let body = if long {
+            Body::Chunked(RefCell::new(text.to_vec()))
+        } else {
+            let start = frame.len();
+            frame.extend_from_slice(text);
+            Body::Here { start, length: text.len(), each: Each::All(text.len()) }
+        };
+        self.details.push(Details { before: self.count, micros, body });
+        self.count += 1;
+        self.reports.push(report);
+    }
 }

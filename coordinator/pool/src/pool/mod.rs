@@ -21,6 +21,7 @@ mod death;
 mod driver;
 mod engine;
 mod frames;
+mod hall;
 mod held;
 mod holdup;
 mod large;

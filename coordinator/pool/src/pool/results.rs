@@ -22,6 +22,7 @@ pub(super) struct ResultQueue<'a> {
     outbox: OutcomeBatch,
     sink: &'a mut dyn Sink,
     congested: bool,
+    closed: bool,
 }
 
 /// What came of handing outcomes on.
@@ -31,7 +32,7 @@ pub(super) enum Flushed {
     AsBefore,
     /// Outcomes can't leave any more, or can again.
     Congested(bool),
-    /// The sink wants no more.
+    /// The sink wants no more; told once.
     Closed,
 }
 
@@ -42,6 +43,7 @@ impl<'a> ResultQueue<'a> {
             outbox: OutcomeBatch::new(),
             sink,
             congested: false,
+            closed: false,
         }
     }
 
@@ -87,12 +89,19 @@ impl<'a> ResultQueue<'a> {
 
     /// Hands outcomes on.
     pub(super) fn flush(&mut self) -> Flushed {
+        if self.closed {
+            self.outbox.clear();
+            return Flushed::AsBefore;
+        }
         if !self.outbox.is_empty() {
             let batch = std::mem::take(&mut self.outbox);
             match self.sink.offer(batch) {
                 Offer::Taken(spare) => self.outbox = spare,
                 Offer::Full(batch) => self.outbox = batch,
-                Offer::Closed => return Flushed::Closed,
+                Offer::Closed => {
+                    self.closed = true;
+                    return Flushed::Closed;
+                }
             }
         }
         let full = !self.outbox.is_empty() || self.ledger.held_bytes() > HELD_BYTES;

@@ -99,9 +99,9 @@ impl<'a> Tasks<'a> {
             Flushed::AsBefore => {}
             Flushed::Congested(full) => self.tell(Event::Congested(full), Cause::Other, watch),
             Flushed::Closed => {
-                if watch.end(End::SinkClosed) {
-                    self.tell(Event::Abort, Cause::Other, watch);
-                }
+                // However the run is ending already: nobody takes what it would still do.
+                watch.end(End::SinkClosed);
+                self.tell(Event::Abort, Cause::Other, watch);
             }
         }
     }

@@ -11,7 +11,7 @@ use super::lines::Line;
 use super::observe::{Observer, PoolEvent};
 use super::report::End;
 use crate::outcome::AttemptRecord;
-use queue::{Fate, Load, Note, Time, WorkerId};
+use queue::{Fate, Load, Note, Running, Time, WorkerId};
 
 /// How often the workers' memory is looked at, if it is limited.
 const SAMPLE: Duration = Duration::from_millis(250);
@@ -82,9 +82,10 @@ impl<'a> Watch<'a> {
         self.now = self.clock.at(raw);
     }
 
-    /// A monotonic time as the pool's.
-    pub(super) fn at(&self, raw: u64) -> Time {
-        self.clock.at(raw)
+    /// What a status cell says, in the pool's time.
+    pub(super) fn running(&self, running: &protocol::Running) -> Running {
+        let since = self.clock.at(running.started_nanos);
+        Running { task: running.task, attempt: running.attempt, since }
     }
 
     /// How long nothing but an event needs to wake the pool, if the queue has this deadline.
@@ -162,11 +163,9 @@ impl<'a> Watch<'a> {
         }
     }
 
-    /// The run ends in this way, unless it is ending in another already; true if it is not.
-    pub(super) fn end(&mut self, end: End) -> bool {
-        let first = self.end.is_none();
+    /// The run ends in this way, unless it is ending in another already.
+    pub(super) fn end(&mut self, end: End) {
         self.end.get_or_insert(end);
-        first
     }
 
     /// The pool itself is wrong: the run must not end as if all were well.

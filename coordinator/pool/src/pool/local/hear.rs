@@ -6,8 +6,8 @@ use protocol::{Filled, FromWorker, Hello, Outcomes, monotonic_nanos};
 use tracing::debug;
 
 use super::peer::Peer;
+use super::processes::{Desk, Local};
 use super::start::Start;
-use super::{Desk, Local};
 use crate::pool::workers::{Ear, Frame, Heard};
 use queue::WorkerId;
 

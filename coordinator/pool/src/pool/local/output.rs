@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use protocol::monotonic_nanos;
 
 use super::link::Link;
-use super::{Desk, Local};
+use super::processes::{Desk, Local};
 use crate::pool::workers::{Ear, Heard};
 use queue::WorkerId;
 
