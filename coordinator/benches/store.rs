@@ -6,13 +6,10 @@
 #![expect(clippy::unwrap_used, reason = "a benchmark may stop at the first error")]
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use coordinator::outcome::{Outcome, OutcomeBatch};
-use coordinator::store::{
-    Fingerprint, Hooks, NewRun, Refused, RunEnd, RunInfo, Store, Writer, WriterOptions,
-};
+use coordinator::store::{Fingerprint, NewRun, RunEnd, RunInfo, Store, Writer, WriterOptions};
 use protocol::TaskId;
 
 /// Tasks in a batch: what a link brings at once under load.
@@ -97,21 +94,9 @@ fn write(store: &mut Store, outcomes: u64) -> RunInfo {
     let run = store.create_run(&new_run(), SystemTime::now()).unwrap();
     let id = run.info.id.clone();
     let clock = Clock::start();
-    let (wakes, woken) = crossbeam_channel::bounded(1);
-    let hooks = Hooks {
-        wake: Arc::new(move || {
-            let _ = wakes.try_send(());
-        }),
-        committed: Box::new(drop),
-    };
-    let writer = Writer::start(store.again().unwrap(), run, WriterOptions::default(), hooks).unwrap();
+    let writer = Writer::start(store.again().unwrap(), run, WriterOptions::default()).unwrap();
     for index in 0..outcomes / BATCH {
-        let mut batch = batch(index);
-        while let Err(refused) = writer.try_send(batch) {
-            let Refused::Full(refused) = refused else { break };
-            woken.recv().unwrap();
-            batch = refused;
-        }
+        writer.send(batch(index).into(), Vec::new()).unwrap();
     }
     writer.finish(RunEnd::Finished, None).unwrap();
     clock.report("writing, durable", outcomes / BATCH * BATCH);

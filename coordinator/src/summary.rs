@@ -9,8 +9,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::timeline::Digest;
-
 /// What a run came to. Serialised, its keys and their order are a contract.
 ///
 /// ```
@@ -92,7 +90,8 @@ pub struct TimeSummary {
 /// ```
 /// # fn example(summary: &coordinator::summary::Summary) {
 /// let tasks = summary.tasks;
-/// assert_eq!(tasks.planned, tasks.ok + tasks.failed + tasks.skipped, "all have ended");
+/// assert_eq!(tasks.planned, tasks.ok + tasks.failed, "all have ended");
+/// println!("{} of them in this session", tasks.ok + tasks.failed - tasks.skipped);
 /// # }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -100,13 +99,13 @@ pub struct TimeSummary {
 pub struct TaskCounts {
     /// Tasks that the plan made.
     pub planned: u64,
-    /// Tasks that ended well.
+    /// Tasks that ended well, those that an earlier session had done among them.
     pub ok: u64,
     /// Tasks that failed for good.
     pub failed: u64,
     /// Attempts after a task's first.
     pub retried: u64,
-    /// Tasks that an earlier run had already done.
+    /// Tasks that an earlier session had done; `ok` has them, too.
     pub skipped: u64,
 }
 
@@ -132,4 +131,49 @@ pub struct WorkerSummary {
     pub tasks: u64,
     /// Time that it spent in tasks.
     pub busy_seconds: f64,
+}
+
+/// How a run went over time. All times are in seconds since its start, pauses left out.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Digest {
+    /// The length of a slot.
+    pub slot_seconds: f64,
+    /// When the last thing happened.
+    pub end_seconds: f64,
+    /// Tasks that ended well, by slot.
+    pub ok: Vec<u64>,
+    /// Failed attempts, by slot.
+    pub failed: Vec<u64>,
+    /// For the first workers: how much of each slot they spent in tasks, in hundredths.
+    pub busy: Vec<Vec<u8>>,
+    /// How many workers have no row.
+    pub more_workers: u32,
+    /// Deaths and kills, the first ones.
+    pub marks: Vec<DigestMark>,
+    /// How many more there were.
+    pub more_marks: u64,
+    /// How many tasks took how long: their number, by [`histogram_floor`](crate::timeline::histogram_floor) of their place.
+    pub histogram: Vec<u64>,
+    /// The longest time that a task took, in microseconds.
+    pub longest_micros: u64,
+}
+
+impl Digest {
+    /// True where its times are times: one that comes from a file may say anything.
+    pub fn is_sound(&self) -> bool {
+        let time = |seconds: f64| seconds.is_finite() && (0.0..1e12).contains(&seconds);
+        let marks = self.marks.iter().all(|mark| time(mark.at));
+        time(self.slot_seconds) && self.slot_seconds > 0.0 && time(self.end_seconds) && marks
+    }
+}
+
+/// Something that happened to a worker.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct DigestMark {
+    /// When.
+    pub at: f64,
+    /// The worker's number, from 1.
+    pub worker: u32,
+    /// What.
+    pub what: String,
 }

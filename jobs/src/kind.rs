@@ -387,6 +387,15 @@ pub trait Presenter: Send {
     /// As for [`value`](Self::value).
     fn text(&self, payload: &[u8], value: &[u8], line: &mut String) -> Result<(), BadValue>;
 
+    /// Checks a value as [`value`](Self::value) does, which this asks unless there is a quicker way: every value is
+    /// checked when it comes, before it is stored, and written when its turn has come.
+    ///
+    /// # Errors
+    /// As for [`value`](Self::value).
+    fn check(&self, payload: &[u8], value: &[u8]) -> Result<(), BadValue> {
+        self.value(payload, value, &mut String::new())
+    }
+
     /// Appends what is done for a task with this number and payload, where its input alone does not tell: the command
     /// that is run. `check` shows it.
     ///
@@ -479,7 +488,7 @@ pub struct Key {
     pub name: &'static str,
     /// Its type, in words: `list of integers`, `true or false`.
     pub kind: &'static str,
-    /// What holds where it is absent; `None`: it is required, alone or as one of several.
+    /// What holds where it is absent; `None`: it is required, alone or as one of several, or `about` says when.
     pub default: Option<&'static str>,
     /// What it means, in one line.
     pub about: &'static str,

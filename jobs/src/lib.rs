@@ -53,6 +53,9 @@ pub mod spec;
 #[cfg(test)]
 mod testing;
 mod text_kind;
+// Shared with the command, and no part of the API.
+#[doc(hidden)]
+pub mod words;
 
 pub use kind::{
     BadValue, Combine, ItemsFrom, Key, Kind, Outputs, Plan, PlanError, PlanOptions, Presenter, Section,

@@ -18,7 +18,10 @@ pub(crate) enum FileProblem {
     /// The system says so.
     #[error("can't be read: {0}")]
     Io(#[from] std::io::Error),
-    /// It is a directory, a socket, a device.
+    /// It is a folder.
+    #[error("is a folder: name a file in it")]
+    Folder,
+    /// It is a socket, a device.
     #[error("is neither a regular file nor a named pipe")]
     OtherType,
 }
@@ -41,6 +44,7 @@ impl Readable {
                 match file_type.is_file() {
                     true => Some(File::open(path)?),
                     false if file_type.is_fifo() => None,
+                    false if file_type.is_dir() => return Err(FileProblem::Folder),
                     false => return Err(FileProblem::OtherType),
                 }
             }
@@ -273,9 +277,12 @@ mod tests {
         let problem = |path: &Path| {
             Readable::find(&ItemsFrom::File(path.to_owned())).err().map(|problem| problem.to_string())
         };
-        assert_eq!(problem(folder.path()), Some("is neither a regular file nor a named pipe".into()));
+        assert_eq!(problem(folder.path()), Some("is a folder: name a file in it".into()));
         assert!(problem(&folder.path().join("none")).unwrap().contains("No such file"));
-        assert!(problem(Path::new("/dev/null")).is_some());
+        assert_eq!(
+            problem(Path::new("/dev/null")),
+            Some("is neither a regular file nor a named pipe".into())
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 
 use crate::frame::write_frame;
-use crate::{FromWorker, TaskId, WorkerCell};
+use crate::{FromWorker, TaskError, TaskId, WorkerCell};
 
 /// Something that runs tasks, one at a time, inside a worker process.
 ///
@@ -109,54 +109,4 @@ pub struct Context<'a> {
     /// The raw end of the link to the coordinator, where there is one. Only rehearsals of broken workers
     /// have a use for it.
     pub link: Option<BorrowedFd<'a>>,
-}
-
-/// Why an attempt failed, in a sentence for people.
-///
-/// ```
-/// use protocol::{TaskError, TaskErrorKind};
-///
-/// let error = TaskError::new("cat.jpg is no picture");
-/// assert_eq!((error.kind, error.to_string().as_str()), (TaskErrorKind::Error, "cat.jpg is no picture"));
-/// let error = TaskError::memory("cat.jpg would take 9 GB");
-/// assert_eq!(error.kind, TaskErrorKind::Memory);
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct TaskError {
-    /// The sort of failure.
-    pub kind: TaskErrorKind,
-    /// What happened, where, and what to do about it.
-    pub message: String,
-}
-
-/// The sort of failure that a handler can report.
-///
-/// ```
-/// use protocol::{TaskError, TaskErrorKind};
-///
-/// let error = TaskError::memory("9 GB are too much");
-/// match error.kind {
-///     TaskErrorKind::Error => println!("bad input: {error}"),
-///     TaskErrorKind::Memory => println!("a task for a larger machine: {error}"),
-/// }
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TaskErrorKind {
-    /// The task can't be done: bad input, a file that is not there.
-    Error,
-    /// It would need more memory than it may have.
-    Memory,
-}
-
-impl TaskError {
-    /// A plain failure.
-    pub fn new(message: impl Into<String>) -> Self {
-        Self { kind: TaskErrorKind::Error, message: message.into() }
-    }
-
-    /// A failure for want of memory.
-    pub fn memory(message: impl Into<String>) -> Self {
-        Self { kind: TaskErrorKind::Memory, message: message.into() }
-    }
 }

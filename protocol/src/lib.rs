@@ -64,18 +64,23 @@ mod cell;
 mod clock;
 mod codec;
 mod directory;
+mod door;
+mod error;
 mod frame;
 mod hand_over;
 mod handed;
 mod handler;
 mod lent;
+mod limits;
 mod link;
 mod message;
 pub mod observe;
 mod outbox;
+mod packet;
 mod payloads;
 mod serve;
 mod shm;
+mod task_error;
 mod varint;
 mod welcome;
 
@@ -84,17 +89,21 @@ pub use cell::{Running, StatusCell, WorkerCell};
 pub use clock::monotonic_nanos;
 pub use codec::{CodecError, decode_value, encode_value};
 pub use directory::{PrivateDirectory, private_directory};
+pub use error::{DecodeError, TooLong};
 pub use frame::{Filled, FrameError, FrameReader, FrameWriter};
-pub use handler::{Context, Handler, Task, TaskError, TaskErrorKind};
+pub use handler::{Context, Handler, Task};
 pub use ids::TaskId;
+pub use limits::{
+    MAX_FRAME, MAX_MESSAGE, MAX_PAYLOAD, MAX_PIECES, MAX_SETUP, MAX_TEXT, MAX_VALUE, PROTOCOL_VERSION,
+};
 pub use link::{ConnectError, CoordinatorEnd, TaskSender, WorkerLink, in_memory};
 pub use message::{
-    Batch, BatchEncoder, BatchTasks, DecodeError, FromWorker, Hello, Large, Limits, MAX_FRAME, MAX_MESSAGE,
-    MAX_PAYLOAD, MAX_PIECES, MAX_SETUP, MAX_TASKS, MAX_TEXT, MAX_VALUE, OutcomeResult, OutcomeRun,
-    OutcomeRuns, Outcomes, OutcomesIter, PROTOCOL_VERSION, Piece, RunResult, Start, TaskHead, ToWorker,
-    TooLong, Values, VersionMismatch, Why, WireOutcome,
+    Batch, BatchEncoder, BatchTasks, FromWorker, Hello, Large, Limits, MAX_TASKS, OutcomeResult, OutcomeRun,
+    OutcomeRuns, Outcomes, OutcomesIter, Piece, RunResult, Start, TaskHead, ToWorker, Values,
+    VersionMismatch, Why, WireOutcome,
 };
 pub use outbox::PieceError;
 pub use payloads::Payloads;
 pub use serve::{ServeError, Served, serve};
 pub use shm::{Arena, Extent};
+pub use task_error::{TaskError, TaskErrorKind};

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use coordinator::outcome::{OutcomeBatch, Reason};
 use coordinator::pool::{
-    BatchSize, Control, End, Engine as _, Incoming, LocalWorkers, Observer, Offer, Order, PoolEvent,
-    PoolOptions, PoolReport, Request, Seams, Sink, Source, Supply, Work,
+    BatchSize, Control, End, Engine as _, Incoming, LocalWorkers, Observer, Offer, PoolEvent, PoolOptions,
+    PoolReport, Request, Seams, Sink, Source, Supply, Work,
 };
 use coordinator::queue::{Time, WorkerId};
 use nix::sys::signal::{Signal, kill};
@@ -59,7 +59,6 @@ impl<'a> Echoes<'a> {
         observe: impl FnOnce(Control) -> Box<dyn Observer + 'a>,
     ) -> PoolReport {
         let options = PoolOptions {
-            order: Order::Completion,
             payloads_in_outcomes: false,
             worker_program: Some(program("bench_pool")),
             ..options

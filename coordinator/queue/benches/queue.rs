@@ -34,7 +34,7 @@ fn workers(bencher: Bencher<'_, '_>, workers: u32) {
 
 #[divan::bench]
 fn as_they_come(bencher: Bencher<'_, '_>) {
-    let config = QueueConfig { workers: 2, in_order: false, ..QueueConfig::default() };
+    let config = QueueConfig { workers: 2, ..QueueConfig::default() };
     bencher.counter(ItemsCount::new(TASKS)).bench_local(|| through(config.clone()));
 }
 

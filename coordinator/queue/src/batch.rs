@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use ids::TaskId;
 
+use super::holds::{Sound, holds};
 use super::{BatchId, Leases};
 
 /// A batch in a worker's hands. Its places count from 0, a task a place, in the order in which it was sent.
@@ -41,6 +42,13 @@ impl Batch {
     /// The tasks that are still leased, in the order in which they were sent.
     pub(super) fn leased(&self) -> impl Iterator<Item = TaskId> {
         self.taken_from(self.next).map(|(_, task)| task)
+    }
+
+    /// The same with the attempt that each is.
+    pub(super) fn attempts(&self) -> impl Iterator<Item = (TaskId, u32)> {
+        let attempts = self.runs.iter().flat_map(|run| run.tasks().map(|_| run.attempt));
+        let attempts: Vec<u32> = attempts.collect();
+        self.taken_from(self.next).filter_map(move |(place, task)| Some((task, *attempts.get(place)?)))
     }
 
     /// Every taken place from `start` on, with its task.
@@ -117,6 +125,23 @@ impl Batch {
         self.end = self.end.min(started.max(self.next));
         self.gone.split_off(&self.end);
         taken
+    }
+
+    /// The invariants above.
+    pub(super) fn check(&self) -> Sound {
+        let Self { id, recalled: _, runs, next, end, run, offset, gone } = self;
+        holds!(runs.iter().all(|run| run.count > 0), "{id:?} has an empty run");
+        let places: usize = runs.iter().map(|run| run.count as usize).sum();
+        holds!(next <= end && *end <= places, "{id:?} goes from {next} to {end} of {places}");
+        let before: usize = runs.iter().take(*run).map(|run| run.count as usize).sum();
+        holds!(before + *offset as usize == *next, "{id:?} is at task {offset} of run {run}, not at {next}");
+        let inside = runs.get(*run).map_or(*offset == 0, |run| *offset < run.count);
+        holds!(inside, "{id:?} is at task {offset} behind the end of run {run}");
+        // The first empty place of them is behind `next`, which is taken.
+        let apart =
+            gone.first().is_none_or(|first| first > next) && gone.last().is_none_or(|last| last < end);
+        holds!(apart, "{id:?} has {gone:?} empty of {next}..{end}");
+        Ok(())
     }
 }
 
@@ -201,6 +226,7 @@ mod tests {
                     }
                 }
                 let left: Vec<TaskId> = places.iter().copied().flatten().collect();
+                prop_assert_eq!(batch.check(), Ok(()));
                 prop_assert_eq!(batch.outstanding(), left.len());
                 prop_assert_eq!(batch.leased().collect::<Vec<_>>(), left.clone());
                 prop_assert!(all.iter().all(|task| batch.holds(*task) == left.contains(task)));

@@ -6,23 +6,15 @@ use core::time::Duration;
 use ids::TaskId;
 
 use super::batch::Batch;
-use super::slots::State;
-use super::worker::Phase;
-use super::{
-    Course, Death, Decisions, KillReason, Order, Queue, Running, Settled, Time, WorkerId, is_leased_by,
-};
+use super::course::Course;
+use super::holds::cannot_happen;
+use super::slots::{Slot, State};
+use super::worker::{LastWords, Phase};
+use super::{Death, Decisions, KillReason, Order, Queue, Running, Settled, Time, WorkerId};
 use crate::Reason;
 
 /// How long a worker's place stays empty after a process that got nothing done; doubles each time.
 const RESTART_DELAY: Duration = Duration::from_millis(10);
-
-/// What is known of a worker's end.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct LastWords {
-    pub(super) running: Option<Running>,
-    pub(super) unreported: usize,
-    pub(super) death: Death,
-}
 
 /// Workers that died with a task as a suspect before it is run alone.
 const QUARANTINE: u8 = 2;
@@ -74,16 +66,14 @@ impl Queue {
 
     /// A status cell is the worker's own word: it counts only where it names a task that the worker has.
     pub(super) fn is_its_attempt(&self, worker: WorkerId, running: &Running) -> bool {
-        self.slots.get(running.task).is_some_and(|slot| {
-            is_leased_by(slot, worker) && slot.attempts.saturating_add(1) == running.attempt
-        })
+        self.slots.get(running.task).is_some_and(|slot| slot.is_attempt_of(worker, running.attempt))
     }
 
     /// Only the running task is blamed; its batch mates never started.
     fn blame(&self, phase: Phase, last: LastWords, leased: &[TaskId]) -> Option<(TaskId, Reason)> {
         // A quarantined task was alone with the worker: whatever the cell says, nobody else can be to blame.
         let lone = || match leased {
-            [task] if self.slots.get(*task).is_some_and(super::Slot::is_quarantined) => Some(*task),
+            [task] if self.slots.get(*task).is_some_and(Slot::is_quarantined) => Some(*task),
             _ => None,
         };
         let running = last.running.map(|running| running.task);
@@ -114,7 +104,9 @@ impl Queue {
         reason: Reason,
         out: &mut Decisions,
     ) {
-        let Some(slot) = self.slots.get_mut(task) else { return };
+        let Some(slot) = self.slots.get_mut(task) else {
+            return cannot_happen!("task {task} is charged, and unknown");
+        };
         slot.kills = slot.kills.saturating_add(1);
         let attempt = slot.attempts.saturating_add(1);
         let fate = self.charge(now, task, reason);
@@ -124,14 +116,14 @@ impl Queue {
     /// Empties a worker's hands and decides whether and when it is started again.
     fn replace(&mut self, now: Time, worker: WorkerId, ended_some: bool) {
         let limit = self.config.max_idle_starts.get();
-        let wanted = self.course == Course::Work && (self.planning || self.slots.unfinished() > 0);
+        let wanted = self.run.course == Course::Work && (self.run.planning || self.slots.unfinished() > 0);
         let Some(state) = self.worker_mut(worker) else { return };
         // An attempt that is charged and a task that is cancelled are progress: they can't go on for ever.
         let progressed = state.progressed || ended_some;
         state.batches.clear();
         state.condemned.clear();
         state.lone = false;
-        state.check_at = None;
+        state.watch.check_at = None;
         state.idle_starts = if progressed { 0 } else { state.idle_starts.saturating_add(1) };
         state.phase = if !wanted || state.idle_starts >= limit {
             Phase::Gone
@@ -144,7 +136,7 @@ impl Queue {
 
     /// Starts the processes whose time has come.
     pub(super) fn start_absent(&mut self, now: Time, out: &mut Decisions) {
-        if self.course != Course::Work {
+        if self.run.course != Course::Work {
             return;
         }
         let expected = now.after(self.config.late_greeting);

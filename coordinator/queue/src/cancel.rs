@@ -10,7 +10,7 @@ use ids::TaskId;
 
 use super::slots::State;
 use super::worker::{Condemned, Phase};
-use super::{Decisions, Order, Queue, Running, Settled, Time, WorkerId, is_leased_by};
+use super::{Decisions, Order, Queue, Running, Settled, Time, WorkerId};
 
 /// How long a worker may keep a cancelled task that it does not seem to run.
 pub(super) const PATIENCE: Duration = Duration::from_millis(100);
@@ -20,7 +20,7 @@ const LOOK: Duration = Duration::from_millis(1);
 
 impl Queue {
     pub(super) fn on_cancel(&mut self, now: Time, tasks: &[TaskId], out: &mut Decisions) {
-        if self.joined {
+        if self.run.joined {
             return;
         }
         for task in tasks {
@@ -75,7 +75,7 @@ impl Queue {
     /// Ends a task that nobody runs.
     pub(super) fn end_cancelled(&mut self, task: TaskId, out: &mut Decisions) {
         let attempts = self.slots.get(task).map_or(0, |slot| slot.attempts);
-        self.finish(task);
+        self.task_done(task);
         self.counts.failed += 1;
         self.counts.cancelled += 1;
         out.tasks.push(Settled::Cancelled { task, attempts });
@@ -91,7 +91,7 @@ impl Queue {
     ) -> bool {
         let Some(state) = self.workers.get_mut(worker.index()) else { return false };
         let slots = &self.slots;
-        let is_here = |task| slots.get(task).is_some_and(|slot| slot.cancelled && is_leased_by(slot, worker));
+        let is_here = |task| slots.get(task).is_some_and(|slot| slot.cancelled && slot.is_leased_by(worker));
         state.condemned.retain(|condemned| is_here(condemned.task));
         let grace = self.config.cancel_grace;
         for condemned in &mut state.condemned {
@@ -113,7 +113,7 @@ impl Queue {
         let Some(state) = self.worker_mut(worker) else { return };
         if !state.condemned.is_empty() {
             let soon = now.after(LOOK);
-            state.check_at = Some(state.check_at.map_or(soon, |at| at.min(soon)));
+            state.watch.check_at = Some(state.watch.check_at.map_or(soon, |at| at.min(soon)));
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use core::time::Duration;
 
-use super::worker::Phase;
-use super::{Course, Decisions, KillReason, Note, Order, Queue, Running, Time, WorkerId};
+use super::course::Course;
+use super::worker::{Phase, Worker};
+use super::{Decisions, KillReason, Note, Order, Queue, Running, Time, WorkerId};
 
 /// How soon a silent worker's unstarted tasks are looked at again when others have nothing to do.
 const RECALL_CHECK: Duration = Duration::from_millis(1);
@@ -15,7 +16,7 @@ impl Queue {
         for worker in self.worker_ids() {
             self.check_worker(now, worker, out);
         }
-        if matches!(self.course, Course::Stop { until } if until <= now) {
+        if matches!(self.run.course, Course::Stop { until } if until <= now) {
             self.on_abort(out);
         }
     }
@@ -31,9 +32,9 @@ impl Queue {
             Phase::Starting { until } if until <= now => self.kill(worker, KillReason::StartTimeout, out),
             // No task waits any longer for one that may never greet.
             Phase::Starting { .. } => state.served |= state.expected_until <= now,
-            Phase::Running | Phase::Leaving if state.check_at.is_some_and(|at| at <= now) => {
+            Phase::Running | Phase::Leaving if state.watch.check_at.is_some_and(|at| at <= now) => {
                 // The answer sets the next look.
-                state.check_at = None;
+                state.watch.check_at = None;
                 out.orders.push_back(Order::Observe { worker });
             }
             _ => {}
@@ -82,7 +83,7 @@ impl Queue {
         // So does what it says, at every look, to have begun just now: it has not ended one task in the time that
         // all of its tasks may take.
         let tasks = u32::try_from(state.outstanding()).unwrap_or(u32::MAX).saturating_add(1);
-        let quiet = now.since(state.last_news);
+        let quiet = now.since(state.watch.last_news);
         let is_over = |timeout: Duration| elapsed >= timeout || quiet >= timeout.saturating_mul(tasks);
         if self.config.timeout.is_some_and(is_over) {
             return self.kill(worker, KillReason::Timeout(task), out);
@@ -97,7 +98,7 @@ impl Queue {
         let own = if slot.slow { self.config.timeout } else { Some(limit) };
         let next = own.map(|limit| since.after(limit)).into_iter();
         let next = next.chain(soft.filter(|_| slot.slow).map(|soft| now.after(soft))).min();
-        state.check_at = next.map(|next| next.max(now.after(MIN_RECHECK)));
+        state.watch.check_at = next.map(|next| next.max(now.after(MIN_RECHECK)));
     }
 
     /// A worker that has tasks and runs none is between two, or stopped. A whole limit without news between
@@ -105,12 +106,12 @@ impl Queue {
     fn on_observed_idle(&mut self, now: Time, worker: WorkerId, limit: Duration, out: &mut Decisions) {
         let hard = self.config.timeout;
         let Some(state) = self.worker_mut(worker) else { return };
-        let quiet = now.since(state.last_news);
-        if state.silent && hard.is_some_and(|hard| quiet >= hard) {
+        let quiet = now.since(state.watch.last_news);
+        if state.watch.silent && hard.is_some_and(|hard| quiet >= hard) {
             return self.kill(worker, KillReason::Stalled, out);
         }
-        state.silent = true;
-        state.check_at = Some(now.after(limit));
+        state.watch.silent = true;
+        state.watch.check_at = Some(now.after(limit));
     }
 
     /// The limit that a running task meets first.
@@ -127,36 +128,36 @@ impl Queue {
     }
 
     pub(super) fn deadline(&self) -> Option<Time> {
-        if self.joined {
+        if self.run.joined {
             return None;
         }
-        let course = match self.course {
+        let course = match self.run.course {
             Course::Stop { until } => Some(until),
             Course::Work | Course::Abort => None,
         };
-        let due = if self.course == Course::Work { self.ready.next_due() } else { None };
+        let due = if self.run.course == Course::Work { self.ready.next_due() } else { None };
         self.workers.iter().filter_map(|state| self.worker_deadline(state)).chain(course).chain(due).min()
     }
 
-    fn worker_deadline(&self, state: &super::Worker) -> Option<Time> {
+    fn worker_deadline(&self, state: &Worker) -> Option<Time> {
         match state.phase {
             Phase::Absent { until } => Some(until),
             Phase::Starting { until } if state.served => Some(until),
             Phase::Starting { until } => Some(until.min(state.expected_until)),
             Phase::Running | Phase::Leaving => {
-                let recall = self.waits_for_recall(state).then(|| state.last_news.after(RECALL_CHECK));
+                let recall = self.waits_for_recall(state).then(|| state.watch.last_news.after(RECALL_CHECK));
                 let leave = state.must_leave_by(self.config.start_timeout);
-                state.check_at.into_iter().chain(recall).chain(leave).min()
+                state.watch.check_at.into_iter().chain(recall).chain(leave).min()
             }
             Phase::Killed(_) | Phase::Gone => None,
         }
     }
 
     /// True where somebody has nothing to do and this worker has something that it may not start soon.
-    fn waits_for_recall(&self, state: &super::Worker) -> bool {
-        let is_idle = |state: &super::Worker| state.phase == Phase::Running && state.is_idle();
-        self.course == Course::Work
-            && !self.congested
+    fn waits_for_recall(&self, state: &Worker) -> bool {
+        let is_idle = |state: &Worker| state.phase == Phase::Running && state.is_idle();
+        self.run.course == Course::Work
+            && !self.run.congested
             && self.ready.len() == 0
             && state.phase == Phase::Running
             && state.recallable().is_some()

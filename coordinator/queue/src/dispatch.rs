@@ -7,10 +7,12 @@ use core::time::Duration;
 use ids::TaskId;
 
 use super::batch::Batch;
+use super::course::Course;
+use super::holds::cannot_happen;
 use super::ready::Pick;
 use super::slots::{Leasing, State};
-use super::worker::{CREDIT, Phase};
-use super::{BatchId, Course, Decisions, Leases, Order, Queue, Time, WorkerId};
+use super::worker::{CREDIT, Phase, Worker};
+use super::{BatchId, Decisions, Leases, Order, Queue, Time, WorkerId};
 use crate::BatchSize;
 
 /// Work that is worth taking from a busy worker when another has none.
@@ -19,7 +21,7 @@ const WORTH_RECALLING: Duration = Duration::from_micros(500);
 impl Queue {
     /// Leases what can be leased: first to workers with nothing to do, then to those with one batch.
     pub(super) fn dispatch(&mut self, now: Time, out: &mut Decisions) {
-        if self.course != Course::Work || self.congested {
+        if self.run.course != Course::Work || self.run.congested {
             return;
         }
         for credit in 0..CREDIT {
@@ -57,7 +59,7 @@ impl Queue {
             BatchSize::Fixed(size) => size.get() as usize,
             BatchSize::Auto => {
                 let target = self.config.batch_target;
-                state.batch_size(target, self.estimate, ready, self.config.workers)
+                state.pace.batch_size(target, self.pace, ready, self.config.workers)
             }
         };
         let size = size.min(ready).min(usize::try_from(quota).unwrap_or(usize::MAX));
@@ -79,9 +81,9 @@ impl Queue {
         if self.all_served {
             return 0;
         }
-        let unserved = |state: &super::Worker| !state.served && state.incarnation <= 1;
+        let unserved = |state: &Worker| !state.served && state.incarnation <= 1;
         self.all_served = !self.workers.iter().any(unserved);
-        let counts = |(index, state): &(usize, &super::Worker)| {
+        let counts = |(index, state): &(usize, &Worker)| {
             let alive = matches!(state.phase, Phase::Starting { .. } | Phase::Running);
             but.is_none_or(|but| *index != but.index()) && alive && unserved(state)
         };
@@ -93,13 +95,15 @@ impl Queue {
         let running = |id: &WorkerId| {
             self.workers.get(id.index()).is_some_and(|state| state.phase == Phase::Running && !state.lone)
         };
-        let laden = |id: &WorkerId| self.workers.get(id.index()).map_or(0, super::Worker::outstanding);
+        let laden = |id: &WorkerId| self.workers.get(id.index()).map_or(0, Worker::outstanding);
         self.worker_ids().filter(running).min_by_key(laden) == Some(worker)
     }
 
     fn lease_lone(&mut self, worker: WorkerId, now: Time, out: &mut Decisions) {
         while let Some(task) = self.ready.pop_lone() {
             let Some(slot) = self.slots.get_mut(task) else { continue };
+            // Cancelled ones have been taken out.
+            debug_assert!(slot.state == State::Ready, "task {task} is to run alone, and is {:?}", slot.state);
             if slot.state != State::Ready {
                 continue;
             }
@@ -145,12 +149,14 @@ impl Queue {
         let id = BatchId(self.next_batch);
         self.next_batch += 1;
         let watch = self.shortest_limit();
-        let Some(state) = self.worker_mut(worker) else { return };
+        let Some(state) = self.worker_mut(worker) else {
+            return cannot_happen!("tasks for {worker}, which is none of ours");
+        };
         let count = tasks.iter().map(|leases| leases.count as usize).sum();
         state.served = true;
         state.leased_total += count as u64;
-        state.last_batch = count;
-        state.check_at = state.check_at.or(watch.map(|limit| now.after(limit)));
+        state.pace.last_batch = count;
+        state.watch.check_at = state.watch.check_at.or(watch.map(|limit| now.after(limit)));
         if state.is_idle() {
             state.news(now);
         }
@@ -160,7 +166,7 @@ impl Queue {
 
     /// Takes back what one worker has not started when another has nothing to do.
     fn recall_for_the_idle(&mut self, now: Time, out: &mut Decisions) {
-        let is_idle = |state: &super::Worker| state.phase == Phase::Running && state.is_idle();
+        let is_idle = |state: &Worker| state.phase == Phase::Running && state.is_idle();
         if self.ready.len() > 0 || !self.workers.iter().any(is_idle) {
             return;
         }
@@ -173,14 +179,14 @@ impl Queue {
     }
 
     /// True where a worker will be busy for a while before it starts what it could give back.
-    fn is_worth_recalling(&self, state: &super::Worker, now: Time) -> bool {
+    fn is_worth_recalling(&self, state: &Worker, now: Time) -> bool {
         if state.phase != Phase::Running || state.recallable().is_none() {
             return false;
         }
         let outstanding = state.outstanding();
-        let nanos = state.estimate.or(self.estimate).unwrap_or(0.0) * outstanding as f64;
+        let nanos = state.pace.mean.or(self.pace).nanos() * outstanding as f64;
         let worth = WORTH_RECALLING.as_nanos() as f64;
-        nanos >= worth || now.since(state.last_news) >= WORTH_RECALLING
+        nanos >= worth || now.since(state.watch.last_news) >= WORTH_RECALLING
     }
 
     fn recall_last(&mut self, worker: WorkerId, out: &mut Decisions) {
@@ -228,7 +234,11 @@ impl Queue {
     pub(super) fn give_back(&mut self, tasks: &[TaskId], out: &mut Decisions) -> bool {
         let mut ended = false;
         for task in tasks.iter().rev() {
-            let Some(slot) = self.slots.get_mut(*task) else { continue };
+            let Some(slot) = self.slots.get_mut(*task) else {
+                cannot_happen!("task {task} comes back, and is unknown");
+                continue;
+            };
+            debug_assert!(slot.state != State::Ready && slot.state != State::Done, "{slot:?} comes back");
             if slot.cancelled {
                 self.end_cancelled(*task, out);
                 ended = true;

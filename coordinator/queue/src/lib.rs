@@ -31,12 +31,18 @@ extern crate alloc;
 mod batch;
 mod blame;
 mod cancel;
+mod check;
+mod counts;
+mod course;
 mod deadlines;
 mod decision;
 mod dispatch;
+mod ending;
 mod event;
+mod holds;
 mod options;
 mod outcomes;
+mod pace;
 mod ready;
 mod reason;
 mod slots;
@@ -48,6 +54,7 @@ mod sim;
 #[cfg(test)]
 mod tests;
 
+pub use counts::{Counts, Load};
 #[cfg(test)]
 use decision::Said;
 pub use decision::{Decisions, Fate, GiveUp, KillReason, Note, Order, Settled};
@@ -63,10 +70,11 @@ use core::time::Duration;
 
 pub use ids::TaskId;
 
-use blame::LastWords;
+use course::{Course, Run};
+use pace::Mean;
 use ready::Ready;
-use slots::{Slot, Slots, State};
-use worker::{Phase, Worker};
+use slots::{Slot, Slots};
+use worker::{LastWords, Phase, Worker};
 
 /// What the queue decides by.
 #[derive(Debug, Clone)]
@@ -77,9 +85,6 @@ pub struct QueueConfig {
     pub window: usize,
     /// At most this many bytes of payloads are held at once (one task is always let in).
     pub window_bytes: usize,
-    /// True where outcomes leave in input order: the window then spans from the oldest unfinished task to
-    /// the newest, finished ones between them included.
-    pub in_order: bool,
     /// Attempts after the first.
     pub retries: u32,
     /// The reasons after which a task is tried again.
@@ -125,7 +130,6 @@ impl Default for QueueConfig {
             workers: 1,
             window: 16 * 1024,
             window_bytes: 16 << 20,
-            in_order: true,
             retries: 2,
             retry_on: vec![Reason::Signal, Reason::Exit, Reason::Timeout, Reason::Memory, Reason::Protocol],
             backoff: Duration::from_millis(10),
@@ -148,49 +152,6 @@ impl Default for QueueConfig {
     }
 }
 
-/// What the run is heading for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Course {
-    /// All tasks are to be done.
-    Work,
-    /// Nothing new starts; what runs may finish until the given time.
-    Stop { until: Time },
-    /// Everything is being killed.
-    Abort,
-}
-
-/// Counts for the summary.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Tasks that were put.
-    pub planned: u64,
-    /// Tasks that ended well.
-    pub ok: u64,
-    /// Tasks that failed for good, cancelled ones included.
-    pub failed: u64,
-    /// Tasks that were cancelled.
-    pub cancelled: u64,
-    /// Attempts that will be or were made again.
-    pub retried: u64,
-    /// Workers started again.
-    pub restarts: u64,
-    /// Reports that made no sense: duplicates, unknown ids, tasks of somebody else.
-    pub ignored_reports: u64,
-}
-
-/// Who has something to do at a moment.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Load {
-    /// Workers with tasks in their hands.
-    pub working: u32,
-    /// Workers that wait for tasks.
-    pub idle: u32,
-    /// Workers that have their pill.
-    pub leaving: u32,
-    /// Tasks wait for a worker.
-    pub ready: bool,
-}
-
 /// The joinable task queue.
 #[derive(Debug)]
 pub struct Queue {
@@ -198,18 +159,17 @@ pub struct Queue {
     slots: Slots,
     ready: Ready,
     workers: Vec<Worker>,
-    course: Course,
-    planning: bool,
-    congested: bool,
+    run: Run,
     // Every worker has had a batch or has lost its first process.
     all_served: bool,
-    joined: bool,
-    gave_up: bool,
     next_batch: u64,
     // A running estimate over all workers, for those that have none of their own.
-    estimate: Option<f64>,
+    pace: Mean,
+    // Of all payloads of tasks that have not ended.
     held_bytes: usize,
     counts: Counts,
+    // In so many events, a debug build checks the whole state.
+    check_in: u64,
 }
 
 impl Queue {
@@ -222,25 +182,22 @@ impl Queue {
             slots: Slots::default(),
             ready: Ready::default(),
             workers,
-            course: Course::Work,
-            planning: true,
-            congested: false,
+            run: Run::new(),
             all_served: false,
-            joined: false,
-            gave_up: false,
             next_batch: 0,
-            estimate: None,
+            pace: Mean::default(),
             held_bytes: 0,
             counts: Counts::default(),
+            check_in: 0,
         }
     }
 
     /// How many tasks may be put now.
     pub fn room(&self) -> usize {
-        if !self.planning || self.course != Course::Work {
+        if !self.run.planning || self.run.course != Course::Work {
             return 0;
         }
-        let held = if self.config.in_order { self.slots.span() } else { self.slots.unfinished() };
+        let held = self.slots.unfinished();
         if held > 0 && self.held_bytes >= self.config.window_bytes {
             return 0;
         }
@@ -275,18 +232,16 @@ impl Queue {
 
     /// Adds a task that an earlier run has done: it takes an id and nothing else.
     pub fn skip(&mut self) -> TaskId {
-        let task = self.slots.push(Slot::new(0, 0));
-        self.slots.finish_if(task, |_| true);
         self.counts.planned += 1;
-        task
+        self.slots.skip()
     }
 
     /// Takes an event and appends what is to be done about it, in this order.
     pub fn handle(&mut self, now: Time, event: Event<'_>, out: &mut Decisions) {
         match event {
             Event::Tick => self.on_tick(now, out),
-            Event::PlanEnded => self.planning = false,
-            Event::Congested(congested) => self.congested = congested,
+            Event::PlanEnded => self.run.planning = false,
+            Event::Congested(congested) => self.run.congested = congested,
             Event::Started { worker } => self.on_started(now, worker),
             Event::Outcomes { worker, busy, reports } => self.on_outcomes(now, worker, busy, reports, out),
             Event::Recalled { worker, batch, started } => self.on_recalled(now, worker, batch, started, out),
@@ -301,7 +256,8 @@ impl Queue {
             Event::Abort => self.on_abort(out),
         }
         self.dispatch(now, out);
-        self.conclude(now, out);
+        self.join(now, out);
+        self.assert_sound();
     }
 
     /// When [`Event::Tick`] is next due, if nothing else happens before.
@@ -311,17 +267,12 @@ impl Queue {
 
     /// True once every task has its outcome (or the run was stopped) and every worker has gone.
     pub fn is_joined(&self) -> bool {
-        self.joined
+        self.run.joined
     }
 
     /// Tasks that have no outcome yet.
     pub fn unfinished(&self) -> u64 {
         self.slots.unfinished()
-    }
-
-    /// The oldest task without an outcome, or the id that the next task will get.
-    pub fn oldest_unfinished(&self) -> TaskId {
-        self.slots.oldest()
     }
 
     /// Counts so far.
@@ -331,7 +282,7 @@ impl Queue {
 
     /// True where this worker has this task, for this attempt.
     pub fn has(&self, worker: WorkerId, task: TaskId, attempt: u32) -> bool {
-        self.is_its_attempt(worker, &Running { task, attempt, since: Time(0) })
+        self.slots.get(task).is_some_and(|slot| slot.is_attempt_of(worker, attempt))
     }
 
     /// How many times a worker was started.
@@ -360,90 +311,4 @@ impl Queue {
     fn worker_ids(&self) -> impl Iterator<Item = WorkerId> + use<> {
         (0..self.config.workers).map(WorkerId)
     }
-
-    /// A stop request: what is unstarted comes back, what runs may finish.
-    fn on_stop(&mut self, now: Time, out: &mut Decisions) {
-        if self.course != Course::Work {
-            return;
-        }
-        self.course = Course::Stop { until: now.after(self.config.grace) };
-        for worker in self.worker_ids() {
-            self.recall_all(worker, out);
-        }
-    }
-
-    fn on_abort(&mut self, out: &mut Decisions) {
-        self.course = Course::Abort;
-        for worker in self.worker_ids() {
-            self.kill(worker, KillReason::Stop, out);
-        }
-    }
-
-    fn on_recycle(&mut self, now: Time, worker: WorkerId, out: &mut Decisions) {
-        let Some(state) = self.worker_mut(worker) else { return };
-        if state.phase == Phase::Running {
-            state.leave(now);
-            out.orders.push_back(Order::Pill { worker });
-        }
-    }
-
-    fn on_broke(&mut self, worker: WorkerId, out: &mut Decisions) {
-        self.kill(worker, KillReason::Protocol, out);
-    }
-
-    /// Sends a worker to its death; it counts as alive until its death is reported.
-    fn kill(&mut self, worker: WorkerId, reason: KillReason, out: &mut Decisions) {
-        let Some(state) = self.worker_mut(worker) else { return };
-        match state.phase {
-            Phase::Starting { .. } | Phase::Running | Phase::Leaving => {
-                state.phase = Phase::Killed(reason);
-                out.orders.push_back(Order::Kill { worker, reason });
-            }
-            Phase::Absent { .. } | Phase::Killed(_) | Phase::Gone => {}
-        }
-    }
-
-    /// Ends what is over: pills behind the last task, then the join.
-    fn conclude(&mut self, now: Time, out: &mut Decisions) {
-        let done = self.slots.unfinished() == 0 && !self.planning;
-        if !done && self.course == Course::Work {
-            return self.give_up_if_nobody_is_left(out);
-        }
-        let greeting_by = now.after(self.config.late_greeting);
-        for worker in self.worker_ids() {
-            let Some(state) = self.worker_mut(worker) else { continue };
-            match state.phase {
-                Phase::Running if state.is_idle() => {
-                    state.leave(now);
-                    out.orders.push_back(Order::Pill { worker });
-                }
-                Phase::Starting { until } => {
-                    state.phase = Phase::Starting { until: until.min(greeting_by) };
-                }
-                // A worker that still has to greet is not waited for where nobody has work for it.
-                Phase::Absent { .. } => state.phase = Phase::Gone,
-                _ => {}
-            }
-        }
-        let all_gone = self.workers.iter().all(|worker| worker.phase == Phase::Gone);
-        if all_gone && !self.joined {
-            self.joined = true;
-            out.notes.push(Note::Joined);
-        }
-    }
-
-    fn give_up_if_nobody_is_left(&mut self, out: &mut Decisions) {
-        let all_gone = self.workers.iter().all(|worker| worker.phase == Phase::Gone);
-        if all_gone && !self.gave_up {
-            self.gave_up = true;
-            self.joined = true;
-            let starts = self.workers.iter().map(|worker| u64::from(worker.incarnation)).sum();
-            out.notes.push(Note::GaveUp(GiveUp { starts }));
-            out.notes.push(Note::Joined);
-        }
-    }
-}
-
-fn is_leased_by(slot: &Slot, worker: WorkerId) -> bool {
-    slot.state == State::Leased(worker)
 }

@@ -5,9 +5,11 @@ use core::time::Duration;
 
 use ids::TaskId;
 
-use super::slots::Slot;
-use super::worker::mix;
-use super::{Course, Decisions, Fate, Phase, Queue, Report, Settled, Time, Verdict, WorkerId, is_leased_by};
+use super::course::Course;
+use super::holds::cannot_happen;
+use super::slots::{Slot, State};
+use super::worker::Phase;
+use super::{Decisions, Fate, Queue, Report, Settled, Time, Verdict, WorkerId};
 
 impl Queue {
     pub(super) fn on_started(&mut self, now: Time, worker: WorkerId) {
@@ -32,8 +34,8 @@ impl Queue {
             return;
         }
         let tasks: usize = reports.iter().map(|report| report.count as usize).sum();
-        state.learn(busy, tasks);
-        self.estimate = Some(mix(self.estimate, busy, tasks));
+        state.pace.mean.learn(busy, tasks);
+        self.pace.learn(busy, tasks);
         let mut accepted = Accepted { places: 0..0, out: &mut *out };
         let mut settled = false;
         let mut place = 0;
@@ -101,7 +103,7 @@ impl Queue {
             }
             Verdict::Ok => {
                 accepted.push(place..place + 1);
-                self.finish(task);
+                self.task_done(task);
                 self.counts.ok += 1;
             }
         }
@@ -116,8 +118,7 @@ impl Queue {
         let Some(state) = self.workers.get_mut(worker.index()) else { return 0 };
         let Some(batch) = state.batches.front_mut() else { return 0 };
         let most = batch.next_in_a_row(task).min(left);
-        let expected =
-            |slot: &Slot| is_leased_by(slot, worker) && slot.attempts.saturating_add(1) == report.attempt;
+        let expected = |slot: &Slot| slot.is_attempt_of(worker, report.attempt);
         let (ended, bytes) = self.slots.finish_while(task, most, expected);
         batch.settle_next(ended);
         self.held_bytes = self.held_bytes.saturating_sub(bytes);
@@ -128,16 +129,20 @@ impl Queue {
     /// Takes a task out of a worker's hands; false where it is not there, or for another attempt.
     fn settle(&mut self, worker: WorkerId, task: TaskId, attempt: u32) -> bool {
         let Some(slot) = self.slots.get(task) else { return false };
-        if !is_leased_by(slot, worker) || slot.attempts.saturating_add(1) != attempt {
+        if !slot.is_attempt_of(worker, attempt) {
             return false;
         }
         let Some(state) = self.workers.get_mut(worker.index()) else { return false };
-        state.batches.iter_mut().any(|batch| batch.settle(task))
+        let settled = state.batches.iter_mut().any(|batch| batch.settle(task));
+        debug_assert!(settled, "task {task} is leased to {worker}, which has it in no batch");
+        settled
     }
 
-    pub(super) fn finish(&mut self, task: TaskId) {
-        if let Some(slot) = self.slots.finish_if(task, |_| true) {
-            self.held_bytes = self.held_bytes.saturating_sub(slot.bytes as usize);
+    /// A task has its outcome; the join waits for one less.
+    pub(super) fn task_done(&mut self, task: TaskId) {
+        match self.slots.finish_if(task, |_| true) {
+            Some(slot) => self.held_bytes = self.held_bytes.saturating_sub(slot.bytes as usize),
+            None => cannot_happen!("task {task} ends twice"),
         }
     }
 
@@ -146,7 +151,7 @@ impl Queue {
         // What somebody has cancelled says nothing about the job.
         let failed = self.counts.failed - self.counts.cancelled;
         let too_many = self.config.max_failures.is_some_and(|max| failed > max);
-        if too_many && self.course == Course::Work {
+        if too_many && self.run.course == Course::Work {
             self.on_stop(now, out);
         }
     }
@@ -180,16 +185,19 @@ impl Queue {
     pub(super) fn charge(&mut self, now: Time, task: TaskId, reason: crate::Reason) -> Fate {
         let again = self.config.retry_on.contains(&reason);
         let retries = self.config.retries;
-        let Some(slot) = self.slots.get_mut(task) else { return Fate::Failed };
+        let Some(slot) = self.slots.get_mut(task) else {
+            cannot_happen!("task {task} is charged, and unknown");
+            return Fate::Failed;
+        };
         slot.attempts = slot.attempts.saturating_add(1);
         let attempts = slot.attempts;
         if !again || attempts > retries || slot.cancelled {
-            self.finish(task);
+            self.task_done(task);
             self.counts.failed += 1;
             self.counts.cancelled += u64::from(reason == crate::Reason::Cancelled);
             return Fate::Failed;
         }
-        slot.state = super::State::Waiting;
+        slot.state = State::Waiting;
         let delay = self.backoff(task, attempts);
         self.ready.push_waiting(now.after(delay), task);
         self.counts.retried += 1;

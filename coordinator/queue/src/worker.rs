@@ -7,13 +7,11 @@ use core::time::Duration;
 use ids::TaskId;
 
 use super::batch::Batch;
-use super::{KillReason, Time};
+use super::pace::Pace;
+use super::{Death, KillReason, Running, Time};
 
 /// At most this many batches are in a worker's hands: one to run and one to go on with.
 pub(super) const CREDIT: usize = 2;
-
-/// The largest automatic batch.
-const MAX_BATCH: f64 = 4096.0;
 
 /// Where a worker is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +39,25 @@ pub(super) struct Condemned {
     pub(super) warned: bool,
 }
 
+/// What is known of a worker's end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LastWords {
+    pub(super) running: Option<Running>,
+    pub(super) unreported: usize,
+    pub(super) death: Death,
+}
+
+/// When a worker was last heard of, and when it is looked at next.
+#[derive(Debug, Default)]
+pub(super) struct Watch {
+    /// When its hands last became full or empty, or it last reported.
+    pub(super) last_news: Time,
+    /// When its status cell is to be read next.
+    pub(super) check_at: Option<Time>,
+    /// Its cell showed nothing at the last look, and nothing has been heard since.
+    pub(super) silent: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) phase: Phase,
@@ -58,16 +75,8 @@ pub(super) struct Worker {
     pub(super) lone: bool,
     /// Tasks leased to this process so far.
     pub(super) leased_total: u64,
-    /// The size of its last batch.
-    pub(super) last_batch: usize,
-    /// A running mean of its task time, in nanoseconds.
-    pub(super) estimate: Option<f64>,
-    /// When its hands last became full or empty, or it last reported.
-    pub(super) last_news: Time,
-    /// When its status cell is to be read next.
-    pub(super) check_at: Option<Time>,
-    /// Its cell showed nothing at the last look, and nothing has been heard since.
-    pub(super) silent: bool,
+    pub(super) pace: Pace,
+    pub(super) watch: Watch,
     /// Cancelled tasks that it had when they were cancelled, and may still have.
     pub(super) condemned: Vec<Condemned>,
 }
@@ -84,11 +93,8 @@ impl Worker {
             batches: VecDeque::new(),
             lone: false,
             leased_total: 0,
-            last_batch: 0,
-            estimate: None,
-            last_news: Time(0),
-            check_at: None,
-            silent: false,
+            pace: Pace::default(),
+            watch: Watch::default(),
             condemned: Vec::new(),
         }
     }
@@ -101,9 +107,9 @@ impl Worker {
         self.progressed = false;
         self.lone = false;
         self.leased_total = 0;
-        self.last_batch = 0;
-        self.check_at = None;
-        self.silent = false;
+        self.pace.last_batch = 0;
+        self.watch.check_at = None;
+        self.watch.silent = false;
         self.batches.clear();
         self.condemned.clear();
     }
@@ -135,13 +141,13 @@ impl Worker {
 
     /// When it must have gone, where all that is left to do for it is to go.
     pub(super) fn must_leave_by(&self, limit: Duration) -> Option<Time> {
-        (self.phase == Phase::Leaving && self.is_idle()).then(|| self.last_news.after(limit))
+        (self.phase == Phase::Leaving && self.is_idle()).then(|| self.watch.last_news.after(limit))
     }
 
     /// Something was heard of it.
     pub(super) fn news(&mut self, now: Time) {
-        self.last_news = now;
-        self.silent = false;
+        self.watch.last_news = now;
+        self.watch.silent = false;
     }
 
     /// Drops batches that have nothing outstanding, from the front: one behind an unfinished one is still
@@ -152,40 +158,8 @@ impl Worker {
         }
         if self.batches.is_empty() {
             self.lone = false;
-            self.check_at = None;
+            self.watch.check_at = None;
             self.condemned.clear();
         }
     }
-
-    /// Mixes the mean of a group of tasks into the running mean.
-    pub(super) fn learn(&mut self, busy: Duration, tasks: usize) {
-        self.estimate = Some(mix(self.estimate, busy, tasks));
-    }
-
-    /// How many tasks the next batch should have: a few milliseconds of work, growing geometrically from 1,
-    /// and shrinking near the end so that all workers finish together (guided self-scheduling,
-    /// Polychronopoulos and Kuck 1987).
-    pub(super) fn batch_size(
-        &self,
-        target: Duration,
-        estimate: Option<f64>,
-        ready: usize,
-        workers: u32,
-    ) -> usize {
-        let grown = (self.last_batch * 8) as f64;
-        let timed = match self.estimate.or(estimate) {
-            Some(nanos) => target.as_nanos() as f64 / nanos.max(1.0),
-            None => 1.0,
-        };
-        let shared = ready as f64 / (2.0 * f64::from(workers.max(1)));
-        // The cast saturates, and the clamp has removed what it could not represent.
-        timed.min(grown).min(shared).clamp(1.0, MAX_BATCH) as usize
-    }
-}
-
-/// An exponential mean that follows a change within a few reports and is not thrown by one.
-pub(super) fn mix(old: Option<f64>, busy: Duration, tasks: usize) -> f64 {
-    const WEIGHT: f64 = 0.3;
-    let mean = busy.as_nanos() as f64 / tasks.max(1) as f64;
-    old.map_or(mean, |old| old + WEIGHT * (mean - old))
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
+use jobs::words::shortened;
 use jobs::{Presenter, Tasks};
 use protocol::Payloads;
 
@@ -11,18 +12,20 @@ use super::request::RunRequest;
 use super::text::write_out;
 use crate::job::units::{format_duration, format_size};
 use crate::job::{Workers, values};
-use crate::output::{Format, ResultSettings, printable};
+use crate::output::{Format, INPUT_LENGTH, ResultSettings, printable};
 use crate::pool::{BatchSize, PoolOptions};
 
 /// How many tasks are shown.
 const SHOWN: usize = 5;
+/// How much of the first one's command, in characters.
+const ACTION_LENGTH: usize = 1_000;
 
 /// Says what a request would do.
 ///
 /// # Errors
 /// The first tasks can't be made.
 pub(super) fn describe(request: RunRequest, out: &mut dyn Write) -> anyhow::Result<Exit> {
-    let RunRequest { mut job, presenter, pool, results, .. } = request;
+    let RunRequest { mut job, presenter, pool, order, results, .. } = request;
     let mut text = String::new();
     line(&mut text, "job", &format!("{} ({})", job.name, job.path.display()));
     line(&mut text, "kind", &format!("{}: {}", job.kind.name(), job.kind.about()));
@@ -32,6 +35,7 @@ pub(super) fn describe(request: RunRequest, out: &mut dyn Write) -> anyhow::Resu
         Some(Workers::Fixed(count)) => count.to_string(),
     };
     line(&mut text, "workers", &workers);
+    line(&mut text, "order", values::order_name(order));
     describe_pool(&pool, &mut text);
     describe_results(&results, &mut text);
     write_out(out, &text)?;
@@ -55,7 +59,7 @@ fn describe_tasks(
     for (id, payload) in first.iter().take(SHOWN).enumerate() {
         let mut input = String::new();
         presenter.input(payload, &mut input)?;
-        line(text, "", &format!("{id}: {}", printable(&input)));
+        line(text, "", &format!("{id}: {}", printable(&shortened(&input, INPUT_LENGTH))));
     }
     let mut action = String::new();
     if let Some(payload) = first.iter().next() {
@@ -65,13 +69,12 @@ fn describe_tasks(
         line(text, "", "…");
     }
     if !action.is_empty() {
-        line(text, "does", &printable(&action));
+        line(text, "does", &printable(&shortened(&action, ACTION_LENGTH)));
     }
     Ok(())
 }
 
 fn describe_pool(pool: &PoolOptions, text: &mut String) {
-    line(text, "order", values::order_name(pool.order));
     let batch = match pool.batch {
         BatchSize::Auto => "auto".to_owned(),
         BatchSize::Fixed(count) => count.to_string(),
@@ -122,5 +125,5 @@ fn describe_results(results: &ResultSettings, text: &mut String) {
 /// A name and what it stands for.
 fn line(text: &mut String, name: &str, value: &str) {
     // Writing to a String can't fail.
-    let _ = writeln!(text, "{name:<15} {value}");
+    let _ = writeln!(text, "{name:<15} {}", printable(value));
 }

@@ -13,7 +13,7 @@ use super::request::{ReportSettings, RunRequest, same_place};
 use super::stored::unless_default;
 use super::text::timestamp;
 use crate::observe::{Post, PostError};
-use crate::output::{Format, OutputError, count};
+use crate::output::{Format, OutputError, count, counted, for_screen};
 use crate::pool::{Control, End, LocalWorkers, Observers};
 use crate::report::{self, Report};
 use crate::run::{self, Keep, RunReport};
@@ -67,7 +67,8 @@ fn execute_observed(
     let _ = nix::sys::prctl::set_child_subreaper(true);
     let (control, controlled) = Control::new()?;
     signals.forward(control.clone())?;
-    let RunRequest { job, presenter, pool, results, report, progress, trace, html, verbosity, .. } = request;
+    let RunRequest { job, presenter, pool, order, results, report, progress, trace, html, verbosity, .. } =
+        request;
     let on_screen = results.screen.is_some_and(|screen| screen.format == Format::Text);
     let stored = keep.store().map(unless_default);
     let reads_stdin = job.reads_stdin;
@@ -92,6 +93,7 @@ fn execute_observed(
         kind: job.kind,
         plan: job.plan,
         options: pool,
+        order,
         results,
         keep,
         letters,
@@ -163,6 +165,9 @@ fn tell_trace(traced: Option<TraceEnd>, verbosity: Verbosity) {
 /// The commands that may come next for a run that is stored, to be pasted as they are.
 fn what_next(done: &RunReport, reads_stdin: bool, store: Option<&Path>) -> String {
     let command = |what| again_command(what, &done.run_id, store);
+    if matches!(done.end, End::BadInput(_)) {
+        return "mend the input and run the job again: a run does not go on with another input\n".into();
+    }
     if done.is_resumable() && reads_stdin {
         return format!("it can't go on: {NOT_AGAIN}\n");
     }
@@ -201,10 +206,13 @@ fn conclude(
         return Err(trouble);
     }
     let mut text = String::new();
+    if verbosity == Verbosity::Quiet {
+        text.push_str(&why_no_result(&done));
+    }
     let exit = match &done.end {
         End::Done => exit,
         End::Stopped => {
-            let _ = writeln!(text, "interrupted: {}", left_over(done.unfinished));
+            let _ = writeln!(text, "interrupted: {}", left_over(&done));
             if signal == Some(Signal::SIGINT) || signal.is_none() {
                 Exit::Interrupted
             } else {
@@ -212,7 +220,7 @@ fn conclude(
             }
         }
         End::TooManyFailures => {
-            let _ = writeln!(text, "stopped after too many failures: {}", left_over(done.unfinished));
+            let _ = writeln!(text, "stopped after too many failures: {}", left_over(&done));
             Exit::TasksFailed
         }
         End::NoWorkers { starts, last } => {
@@ -240,19 +248,33 @@ fn conclude(
     // What went wrong with the run is told even where nothing else is; failed tasks stand in the results.
     if verbosity > Verbosity::Quiet || done.end != End::Done {
         text.push_str(next);
-        tell(&text);
     }
+    tell(&text);
     Ok(exit)
 }
 
-fn left_over(unfinished: u64) -> String {
-    match unfinished {
-        1 => "1 planned task has no outcome".into(),
-        count => format!("{count} planned tasks have no outcome"),
+/// A result that was to be and isn't is told even where nothing else is.
+fn why_no_result(done: &RunReport) -> String {
+    if !done.lacks_result || done.end != End::Done {
+        return String::new();
+    }
+    let failed = counted(done.summary.tasks.failed, "task");
+    let first = done.failures.first().map(|line| format!("; the first: {line}")).unwrap_or_default();
+    format!("error: {}: there is no result, as {failed} failed{first}\n", done.summary.job)
+}
+
+fn left_over(done: &RunReport) -> String {
+    match (done.unfinished, done.total) {
+        (1, Some(_)) => "1 task has no outcome".into(),
+        (unfinished, Some(_)) => format!("{} tasks have no outcome", count(unfinished)),
+        (1, None) => "1 task of those that were planned has no outcome".into(),
+        (unfinished, None) => {
+            format!("{} tasks of those that were planned have no outcome", count(unfinished))
+        }
     }
 }
 
 /// Nobody listens on a closed standard error, and that is no reason to fail.
 fn tell(text: &str) {
-    let _ = Stderr.write_all(text.as_bytes());
+    let _ = Stderr.write_all(for_screen(text, false).as_bytes());
 }

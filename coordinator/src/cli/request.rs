@@ -26,6 +26,8 @@ pub struct RunRequest {
     pub presenter: Box<dyn Presenter>,
     /// How the pool works: flags, then the job file, then defaults.
     pub pool: PoolOptions,
+    /// The order in which results leave.
+    pub order: Order,
     /// The job's priority; higher goes first.
     pub priority: i32,
     /// Where results go.
@@ -51,6 +53,8 @@ pub struct ReportSettings {
     pub text: bool,
     /// With colours there.
     pub colour: bool,
+    /// The width of the screen, where it goes to one.
+    pub width: Option<usize>,
     /// As JSON to a file, which is replaced.
     pub json: Option<PathBuf>,
 }
@@ -68,7 +72,7 @@ impl ReportSettings {
         result: Option<&str>,
     ) -> Result<Exit, OutputError> {
         if self.text {
-            let text = SummaryText { summary, failures, result, colour: self.colour };
+            let text = SummaryText { summary, failures, result, colour: self.colour, width: self.width };
             // In one piece: the standard error has no buffer. Nobody listens on a closed one, and that is no
             // reason to fail.
             let _ = std::io::stderr().write_all(text.to_string().as_bytes());
@@ -103,7 +107,8 @@ impl RunRequest {
         let run = over.or(args.settings()).or(std::mem::take(&mut job.run));
         let pool = run.pool_options(job.kind);
         let results = result_settings(&args.output, job.output.as_ref(), args.job.force, verbosity)?;
-        if results.reproducible && pool.order == Order::Completion {
+        let order = run.result_order();
+        if results.reproducible && order == Order::Completion {
             let message = "--reproducible promises the same bytes every time, and results as they come can't \
                            keep that; add --order input";
             return Err(UsageError(message.into()).into());
@@ -119,6 +124,7 @@ impl RunRequest {
         let report = ReportSettings {
             text: verbosity > Verbosity::Quiet,
             colour: stderr_has_colour(),
+            width: crate::show::width(),
             json: args.output.summary_json.clone(),
         };
         let priority = run.priority.unwrap_or(0);
@@ -130,6 +136,7 @@ impl RunRequest {
             job,
             presenter,
             pool,
+            order,
             priority,
             results,
             report,

@@ -12,7 +12,7 @@ use super::exit::{Exit, UsageError};
 use super::logging::Verbosity;
 use super::text::write_out;
 use crate::job::{self, Kinds};
-use crate::output::{AtomicFile, Existing, ResultSettings, check_target};
+use crate::output::{AtomicFile, Existing, ResultSettings, check_target, json_for_screen};
 use crate::pool::{Control, Controlled, End, LocalWorkers};
 use crate::run::{self, Keep, Run};
 use crate::scale::{Measurement, Scaling, analyse, order, svg, text};
@@ -101,12 +101,13 @@ impl Bench<'_> {
         let job = job::load(&source, self.kinds)?;
         let mut options = job.run.pool_options(job.kind);
         options.workers = workers;
-        let (name, tasks) = (job.name.clone(), job.plan.total);
+        let (name, tasks, order) = (job.name.clone(), job.plan.total, job.run.result_order());
         let run = Run {
             name: job.name,
             kind: job.kind,
             plan: job.plan,
             options,
+            order,
             results: ResultSettings { screen: None, file: None, reproducible: false },
             keep: Keep::Nowhere(run::unstored_id()),
             letters: 0,
@@ -144,8 +145,11 @@ fn tell(
         }
         write_file(path, &csv)?;
     }
-    let told =
-        if args.json { format!("{:#}\n", to_json(&ran.job, scaling)) } else { text(scaling, ran.tasks) };
+    let told = if args.json {
+        json_for_screen(format!("{:#}\n", to_json(&ran.job, scaling)))
+    } else {
+        text(scaling, ran.tasks)
+    };
     Ok(write_out(out, &told)?)
 }
 

@@ -4,6 +4,7 @@
 //! mend it.
 
 mod file;
+mod kinds;
 pub mod reference;
 mod schema;
 mod settings;
@@ -18,14 +19,13 @@ use jobs::spec::{JobSpec, SpecError, SpecErrors};
 use jobs::{BadValue, ItemsFrom, Kind, Plan, PlanOptions, Presenter, Section};
 
 pub use file::{LARGEST, read};
+pub(crate) use kinds::section_name;
+pub use kinds::{Kinds, find_kind};
 pub use schema::schema;
 pub use settings::RunSettings;
 pub use values::Workers;
 
 use crate::output::Format;
-
-/// The kinds that a program knows.
-pub type Kinds = &'static [&'static dyn Kind];
 
 /// Where a job comes from.
 #[derive(Debug, Clone)]
@@ -92,7 +92,7 @@ pub fn load(source: &JobSource, kinds: Kinds) -> Result<Job, SpecErrors> {
 pub fn load_text(source: &JobSource, text: String, kinds: Kinds) -> Result<Job, SpecErrors> {
     let name = source.path.display().to_string();
     let base = source.path.parent().unwrap_or(Path::new(""));
-    let mut spec = JobSpec::parse(&name, &text, base, &source.overrides)?;
+    let mut spec = JobSpec::parse_any(&name, &text, base, &source.overrides)?;
     let mut errors = SpecErrors::default();
     let run = RunSettings::read(&mut spec.run, &mut errors);
     let output = read_output(&mut spec).map_err(|error| errors.push(error)).ok().flatten();
@@ -102,7 +102,10 @@ pub fn load_text(source: &JobSource, text: String, kinds: Kinds) -> Result<Job, 
             let (path, name) = (source.path.clone(), spec.name);
             Ok(Job { path, text, name, kind, plan, run, output, reads_stdin })
         }
-        _ => Err(in_order(errors)),
+        _ => {
+            errors.0.retain(|error| !spec.is_idle(error));
+            Err(in_order(errors))
+        }
     }
 }
 
@@ -115,9 +118,14 @@ fn plan(
     let kind = match kind_of(spec, kinds) {
         Ok(kind) => kind,
         Err(error) => {
-            errors.push(error);
-            // Nobody knows what the other tables may hold.
-            errors.0.extend(spec.run.unknown_keys().0);
+            errors.0.extend(error);
+            // Nobody knows what the tables of the kind may hold.
+            let kinds_own = |error: &SpecError| {
+                [Section::Input, Section::Params, Section::Output].into_iter().any(|section| {
+                    error.key.strip_prefix(section_name(section)).is_some_and(|rest| rest.starts_with('.'))
+                })
+            };
+            errors.0.extend(spec.unknown_keys().0.into_iter().filter(|error| !kinds_own(error)));
             return None;
         }
     };
@@ -145,27 +153,12 @@ fn no_lines(kind: &dyn Kind, kinds: Kinds) -> SpecError {
     }
 }
 
-/// The kind with this name.
-///
-/// # Errors
-/// There is none; the hint says which there are, or which one was probably meant.
-pub fn find_kind(name: &str, kinds: Kinds) -> Result<&'static dyn Kind, String> {
-    if let Some(kind) = kinds.iter().find(|kind| kind.name() == name) {
-        return Ok(*kind);
-    }
-    let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-    if let Some(near) = values::nearest(name, &names) {
-        return Err(format!("did you mean `{near}`?"));
-    }
-    let listed: Vec<_> = kinds.iter().filter(|kind| !kind.hidden()).map(|kind| kind.name()).collect();
-    Err(format!("known: {}", listed.join(", ")))
-}
-
-fn kind_of(spec: &JobSpec, kinds: Kinds) -> Result<&'static dyn Kind, SpecError> {
-    let name = spec.kind.text()?;
-    find_kind(name, kinds).map_err(|hint| SpecError {
-        hint: Some(hint),
-        ..spec.kind.error(format!("{name:?} is not a known kind"))
+/// The job's kind; or what is wrong with it, where the file itself doesn't tell.
+fn kind_of(spec: &JobSpec, kinds: Kinds) -> Result<&'static dyn Kind, Option<SpecError>> {
+    let name = spec.kind.text().ok().filter(|_| spec.has_kind()).ok_or(None)?;
+    find_kind(name, kinds).map_err(|hint| {
+        let error = spec.kind.error(format!("{} is not a known kind", spec.kind.describe()));
+        Some(SpecError { hint: Some(hint), ..error })
     })
 }
 
@@ -194,15 +187,6 @@ fn add_unknown_keys(spec: &JobSpec, kind: &dyn Kind, planned: bool, errors: &mut
 /// The path of a declared key's outermost part: `params.step` for the key `step.op` of `[params]`.
 fn first_key(section: Section, name: &str) -> String {
     format!("{}.{}", section_name(section), name.split('.').next().unwrap_or(name))
-}
-
-/// The name of a table of the job file.
-pub(crate) fn section_name(section: Section) -> &'static str {
-    match section {
-        Section::Input => "input",
-        Section::Params => "params",
-        Section::Output => "output",
-    }
 }
 
 /// By place, each once; those without a place (overrides, the file as a whole) last.

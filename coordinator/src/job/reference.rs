@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use jobs::Kind;
 
-use super::section_name;
+use super::kinds::section_name;
 
 /// A key of a job file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use jobs::Kind;
 use serde_json::{Map, Value, json};
 
-use super::Kinds;
+use super::kinds::Kinds;
 use super::reference::{self, Entry};
 
 /// The schema of the job files of these kinds; hidden ones are part of it, as they may be used.

@@ -100,12 +100,16 @@ impl RunSettings {
         }
     }
 
+    /// The order in which results leave.
+    pub fn result_order(&self) -> Order {
+        self.order.unwrap_or(Order::Input)
+    }
+
     /// What the pool is told: these settings, and the defaults for a job of this kind.
     pub fn pool_options(&self, kind: &dyn Kind) -> PoolOptions {
         let default = PoolOptions::default();
         PoolOptions {
             workers: self.workers.unwrap_or(Workers::Auto).count(),
-            order: self.order.unwrap_or(default.order),
             retries: self.retries.unwrap_or(default.retries),
             retry_on: self.retry_on.clone().unwrap_or_else(|| default_retry_on(kind)),
             timeout: self.timeout,

@@ -38,7 +38,7 @@ fn every_setting_is_read() {
     let options = job.run.pool_options(job.kind);
     assert_eq!(job.name, "n");
     assert_eq!(options.workers.get(), 3);
-    assert_eq!(options.order, Order::Completion);
+    assert_eq!(job.run.result_order(), Order::Completion);
     assert_eq!((options.retries, options.retry_on), (5, vec![Reason::Error]));
     assert_eq!(options.timeout, Some(Duration::from_secs(5_400)));
     assert_eq!(options.soft_timeout, Some(Duration::from_millis(1_500)));
@@ -60,7 +60,7 @@ fn a_job_file_may_leave_everything_out() {
     let options = job.run.pool_options(job.kind);
     assert_eq!(job.name, "job");
     assert_eq!(options.workers, Workers::Auto.count());
-    assert_eq!((options.order, options.retries, options.timeout), (Order::Input, 2, None));
+    assert_eq!((job.run.result_order(), options.retries, options.timeout), (Order::Input, 2, None));
     assert_eq!(job.plan.total, Some(1));
 }
 

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 
 use jobs::Presenter;
 
+use super::columns::Columns;
 use super::csv::CsvLines;
 use super::destination::{Destination, is_device};
+use super::escape::printable;
 use super::jsonl::JsonLines;
 use super::text::Look;
 use super::{Existing, Format, OutputError, check_target, text};
@@ -58,16 +60,7 @@ impl ResultSettings {
     }
 }
 
-/// Which columns are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Columns {
-    /// All of them.
-    All,
-    /// Those that depend on the input only.
-    Reproducible,
-}
-
-/// Takes a run's outcomes in batches and writes them in the order in which they come.
+/// Takes a run's outcomes, many at a time, and writes them in the order in which they come.
 pub struct Results {
     presenter: Box<dyn Presenter>,
     outlets: Vec<Outlet>,
@@ -125,14 +118,25 @@ impl Results {
         Ok(Self { presenter, outlets })
     }
 
-    /// Writes a batch: one write for each destination, or a few where it is large. All of it has left when
-    /// this returns, but for the end of a long file, which may be on its way.
+    /// Writes a batch; see [`write_all`](Self::write_all).
+    ///
+    /// # Errors
+    /// As for [`write_all`](Self::write_all).
+    pub fn write(&mut self, batch: &OutcomeBatch) -> Result<(), OutputError> {
+        self.write_all(|| batch.iter())
+    }
+
+    /// Writes what `outcomes` gives, which is asked once for each destination: one write for each, or a few where there
+    /// is much. All of it has left when this returns, but for the end of a long file, which may be on its way.
     ///
     /// # Errors
     /// [`OutputError::Closed`] where the reader of the standard output has gone; otherwise the system refuses.
-    pub fn write(&mut self, batch: &OutcomeBatch) -> Result<(), OutputError> {
+    pub fn write_all<'a, I>(&mut self, outcomes: impl Fn() -> I) -> Result<(), OutputError>
+    where
+        I: Iterator<Item = Outcome<'a>>,
+    {
         for outlet in &mut self.outlets {
-            outlet.write(batch, &*self.presenter)?;
+            outlet.write(outcomes(), &*self.presenter)?;
         }
         Ok(())
     }
@@ -140,11 +144,11 @@ impl Results {
     /// Writes the combined result, which ends the text on the standard output.
     ///
     /// # Errors
-    /// As for [`write`](Self::write).
+    /// As for [`write_all`](Self::write_all).
     pub fn push_combined(&mut self, line: &str) -> Result<(), OutputError> {
         for outlet in &mut self.outlets {
             if let (Lines::Text(_), Destination::Screen(_)) = (&outlet.lines, &outlet.destination) {
-                outlet.buffer.push_str(line);
+                outlet.buffer.push_str(&printable(line));
                 outlet.buffer.push('\n');
                 outlet.flush()?;
             }
@@ -203,8 +207,12 @@ impl Outlet {
         self.flush()
     }
 
-    fn write(&mut self, batch: &OutcomeBatch, presenter: &dyn Presenter) -> Result<(), OutputError> {
-        for outcome in batch.iter() {
+    fn write<'a>(
+        &mut self,
+        outcomes: impl Iterator<Item = Outcome<'a>>,
+        presenter: &dyn Presenter,
+    ) -> Result<(), OutputError> {
+        for outcome in outcomes {
             match &mut self.lines {
                 Lines::Text(look) => text::push_line(&outcome, presenter, *look, &mut self.buffer),
                 Lines::Jsonl(lines) => lines.push_line(&outcome, presenter, self.columns, &mut self.buffer),
@@ -222,30 +230,5 @@ impl Outlet {
             return Ok(());
         }
         self.destination.append(&mut self.buffer)
-    }
-}
-
-/// Appends what the user gave for a task; a payload that the kind doesn't know is named by its id.
-pub(super) fn input_or_id(outcome: &Outcome<'_>, presenter: &dyn Presenter, line: &mut String) {
-    let mark = line.len();
-    if presenter.input(outcome.payload, line).is_err() {
-        line.truncate(mark);
-        line.push_str("task ");
-        push_number(outcome.task.0, line);
-    }
-}
-
-/// Appends `worker-3`.
-pub(super) fn push_worker(number: u32, line: &mut String) {
-    line.push_str("worker-");
-    push_number(number.into(), line);
-}
-
-/// Appends decimal digits.
-pub(super) fn push_number(number: u64, line: &mut String) {
-    match number {
-        // Attempts, workers and the times of tiny tasks are mostly these.
-        0..10 => line.push(char::from(b'0' + number as u8)),
-        _ => line.push_str(itoa::Buffer::new().format(number)),
     }
 }

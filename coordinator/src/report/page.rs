@@ -1,7 +1,8 @@
 //! The page as a whole.
 
+use super::content::Report;
 use super::escape::text;
-use super::{Report, charts, sections};
+use super::{charts, sections};
 use crate::timeline::Digest;
 
 const STYLE: &str = include_str!("page.css");

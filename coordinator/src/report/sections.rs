@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::content::{Letter, Report};
 use super::escape::text;
-use super::{Letter, Report};
 use crate::output::{count, counted, hint, rate, seconds};
 use crate::summary::Summary;
 

@@ -1,8 +1,8 @@
 //! Pages, read as text.
 
 use super::*;
-use crate::outcome::{AttemptRecord, Reason};
-use crate::summary::{TaskCounts, TimeSummary, WorkerSummary};
+use crate::outcome::{AttemptRecord, Failure, Reason};
+use crate::summary::{Summary, TaskCounts, TimeSummary, WorkerSummary};
 use crate::timeline::{Digest, DigestMark};
 
 const HOSTILE: &str = "</title><script>alert(1)</script>\"' onload=x &lt; \u{202e}\u{1b}[2J";

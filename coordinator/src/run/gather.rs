@@ -1,17 +1,19 @@
-//! Takes outcomes where they are wanted, on the writing thread: results, failures, the combined value, the
-//! store.
+//! Takes outcomes where they are wanted, on the writing thread: the store, failures, results, the combined value.
+//!
+//! As they come, outcomes are checked, counted and handed to the store. Results and the combined value get them in the
+//! order that was asked for: that costs the store no waiting, and a result that waits is safe already.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use jobs::{BadValue, Combine, Presenter};
 use protocol::monotonic_nanos;
 
+use super::order::{InOrder, Portion};
 use super::record::Recorder;
 use super::writer::OutcomeWriter;
-use crate::outcome::{AttemptRecord, Failure, Outcome, OutcomeBatch, Reason};
+use crate::outcome::{AttemptRecord, Failure, Outcome, OutcomeBatch, Reason, SharedBatch};
 use crate::output::{FailureTally, OutputError, ResultSettings, Results};
 use crate::queue::WorkerId;
 use crate::report::Letter;
@@ -23,12 +25,12 @@ pub(super) struct Gather {
     failures: FailureTally,
     combine: Option<Box<dyn Combine>>,
     recorder: Option<Recorder>,
-    // Set by the presenter when a value is not one of the kind's.
-    saw_bad_value: Arc<AtomicBool>,
+    // Outcomes that wait for older ones; none where results are wanted as they come.
+    order: Option<InOrder>,
     bad_values: u64,
     effort: Effort,
-    // For a report; at most `wanted_letters`.
-    letters: Vec<Letter>,
+    // For a report, by their tasks; at most `wanted_letters`.
+    letters: BTreeMap<u64, Letter>,
     wanted_letters: usize,
 }
 
@@ -62,20 +64,24 @@ impl Gather {
         presenter: Box<dyn Presenter>,
         combine: Option<Box<dyn Combine>>,
     ) -> Result<Self, OutputError> {
-        let saw_bad_value = Arc::new(AtomicBool::new(false));
-        let checked = Checked { presenter, saw_bad_value: saw_bad_value.clone() };
-        let results = Results::open_with(settings, Box::new(checked), Box::new(Stdout::new()))?;
+        let results = Results::open_with(settings, presenter, Box::new(Stdout::new()))?;
         Ok(Self {
             results,
             failures: FailureTally::default(),
             combine,
             recorder: None,
-            saw_bad_value,
+            order: None,
             bad_values: 0,
             effort: Effort::default(),
-            letters: Vec::new(),
+            letters: BTreeMap::new(),
             wanted_letters: 0,
         })
+    }
+
+    /// Results leave in the order of the input; what memory is not to hold waits for its turn in a file in this
+    /// folder.
+    pub(super) fn order(&mut self, folder: PathBuf) {
+        self.order = Some(InOrder::new(folder));
     }
 
     /// From now on outcomes are stored, too.
@@ -90,7 +96,7 @@ impl Gather {
 
     /// The failures that were kept.
     pub(super) fn take_letters(&mut self) -> Vec<Letter> {
-        std::mem::take(&mut self.letters)
+        std::mem::take(&mut self.letters).into_values().collect()
     }
 
     /// What stores the outcomes, to be told how the run has ended.
@@ -103,6 +109,11 @@ impl Gather {
         self.bad_values
     }
 
+    /// True where values become one result.
+    pub(super) fn combines(&self) -> bool {
+        self.combine.is_some()
+    }
+
     /// True where a file takes its place in the end.
     pub(super) fn has_file(&self) -> bool {
         self.results.has_file()
@@ -111,6 +122,21 @@ impl Gather {
     /// What its time was spent on.
     pub(super) fn effort(&self) -> Effort {
         self.effort
+    }
+
+    /// Nothing more will come: what still waits for older outcomes leaves without them.
+    ///
+    /// # Errors
+    /// It can't be written.
+    pub(super) fn let_go(&mut self) -> anyhow::Result<()> {
+        while let Some(order) = &mut self.order {
+            let portion = order.take_rest()?;
+            if portion.is_empty() {
+                break;
+            }
+            self.leave(&portion)?;
+        }
+        Ok(())
     }
 
     /// The run is complete: outputs become whole.
@@ -149,48 +175,68 @@ impl Gather {
         }
     }
 
-    fn take(&mut self, batch: &OutcomeBatch) -> anyhow::Result<()> {
+    /// Outcomes have come: they are safe before anything else becomes of them.
+    fn take_in(&mut self, batch: &SharedBatch) -> anyhow::Result<()> {
         if let Some(recorder) = &mut self.recorder {
             let begun = monotonic_nanos();
-            recorder.push(batch)?;
+            let stored = recorder.push(batch);
             self.effort.storing += since(begun);
+            stored?;
         }
         self.failures.add(batch, self.results.presenter());
         self.add_letters(batch);
+        Ok(())
+    }
+
+    /// Outcomes leave, in the order that is wanted.
+    fn leave(&mut self, portion: &Portion) -> anyhow::Result<()> {
+        self.results.write_all(|| portion.iter())?;
+        self.combine(portion.iter())
+    }
+
+    fn combine<'a>(&mut self, outcomes: impl Iterator<Item = Outcome<'a>>) -> anyhow::Result<()> {
         let Some(combine) = &mut self.combine else { return Ok(()) };
-        for outcome in batch.iter() {
+        for outcome in outcomes {
             let Ok(value) = outcome.result else { continue };
             combine.add(outcome.task.0, outcome.payload, value, &worker_name(outcome.worker))?;
         }
         Ok(())
     }
 
+    /// Keeps the first failures, by their tasks: whatever the order in which they come, the same.
     fn add_letters(&mut self, batch: &OutcomeBatch) {
-        if self.letters.len() >= self.wanted_letters {
+        if self.wanted_letters == 0 {
             return;
         }
         for outcome in batch.iter() {
-            let Err(failure) = outcome.result else { continue };
-            if self.letters.len() < self.wanted_letters {
-                let mut input = String::new();
-                let known = self.results.presenter().input(outcome.payload, &mut input).is_ok();
-                let (task, input) = (outcome.task.0, known.then_some(input));
-                self.letters.push(Letter { task, input, failure: failure.clone() });
+            let (Err(failure), task) = (outcome.result, outcome.task.0) else { continue };
+            let last = self.letters.last_key_value().map(|(last, _)| *last);
+            if self.letters.len() >= self.wanted_letters && last < Some(task) {
+                continue;
+            }
+            let mut input = String::new();
+            let known = self.results.presenter().input(outcome.payload, &mut input).is_ok();
+            self.letters
+                .insert(task, Letter { task, input: known.then_some(input), failure: failure.clone() });
+            if self.letters.len() > self.wanted_letters {
+                self.letters.pop_last();
             }
         }
     }
 
     /// The batch as it should have been: what is not one of the kind's values is a failure.
-    fn corrected(&mut self, batch: &OutcomeBatch) -> OutcomeBatch {
+    fn corrected(&mut self, batch: SharedBatch) -> SharedBatch {
+        let presenter = self.results.presenter();
+        let check = |outcome: &Outcome<'_>| match outcome.result {
+            Ok(value) => presenter.check(outcome.payload, value),
+            Err(_) => Ok(()),
+        };
+        if batch.iter().all(|outcome| check(&outcome).is_ok()) {
+            return batch;
+        }
         let mut corrected = OutcomeBatch::new();
-        let mut scratch = String::new();
         for outcome in batch.iter() {
-            scratch.clear();
-            let Ok(value) = outcome.result else {
-                corrected.push(outcome);
-                continue;
-            };
-            match self.results.presenter().value(outcome.payload, value, &mut scratch) {
+            match check(&outcome) {
                 Ok(()) => corrected.push(outcome),
                 Err(bad) => {
                     self.bad_values += 1;
@@ -198,31 +244,41 @@ impl Gather {
                 }
             }
         }
-        corrected
+        corrected.into()
+    }
+
+    fn write_batch(&mut self, batch: SharedBatch) -> anyhow::Result<()> {
+        let batch = self.corrected(batch);
+        self.take_in(&batch)?;
+        if let Some(order) = &mut self.order {
+            return Ok(order.add(batch)?);
+        }
+        self.results.write(&batch)?;
+        self.combine(batch.iter())
+    }
+
+    /// Does something for the outputs, and notes how long that took.
+    fn timed<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> T {
+        let (begun, stored) = (monotonic_nanos(), self.effort.storing);
+        let done = work(self);
+        let storing = self.effort.storing.saturating_sub(stored);
+        self.effort.writing += since(begun).saturating_sub(storing);
+        done
     }
 }
 
 impl OutcomeWriter for Gather {
-    fn write(&mut self, batch: &OutcomeBatch) -> anyhow::Result<()> {
-        let (begun, stored) = (monotonic_nanos(), self.effort.storing);
-        let written = self.write_and_take(batch);
-        let storing = self.effort.storing.saturating_sub(stored);
-        self.effort.writing += since(begun).saturating_sub(storing);
-        written
+    fn write(&mut self, batch: SharedBatch) -> anyhow::Result<()> {
+        self.timed(|gather| gather.write_batch(batch))
     }
-}
 
-impl Gather {
-    fn write_and_take(&mut self, batch: &OutcomeBatch) -> anyhow::Result<()> {
-        // Results are formatted once, and that is where values are checked: a second look costs only runs
-        // with a worker that lies.
-        self.results.write(batch)?;
-        if !self.saw_bad_value.swap(false, Relaxed) {
-            return self.take(batch);
-        }
-        let corrected = self.corrected(batch);
-        self.saw_bad_value.store(false, Relaxed);
-        self.take(&corrected)
+    fn go_on(&mut self) -> anyhow::Result<bool> {
+        self.timed(|gather| {
+            let Some(order) = &mut gather.order else { return Ok(false) };
+            let portion = order.take()?;
+            gather.leave(&portion)?;
+            Ok(!portion.is_empty())
+        })
     }
 }
 
@@ -240,37 +296,4 @@ fn bad_value(outcome: &Outcome<'_>, bad: BadValue) -> Failure {
 
 fn worker_name(number: u32) -> String {
     number.checked_sub(1).map_or_else(String::new, |index| WorkerId(index).to_string())
-}
-
-/// A presenter that remembers having seen a value that is not the kind's.
-struct Checked {
-    presenter: Box<dyn Presenter>,
-    saw_bad_value: Arc<AtomicBool>,
-}
-
-impl Checked {
-    fn note(&self, result: Result<(), BadValue>) -> Result<(), BadValue> {
-        if result.is_err() {
-            self.saw_bad_value.store(true, Relaxed);
-        }
-        result
-    }
-}
-
-impl Presenter for Checked {
-    fn columns(&self) -> &[&'static str] {
-        self.presenter.columns()
-    }
-
-    fn input(&self, payload: &[u8], text: &mut String) -> Result<(), BadValue> {
-        self.presenter.input(payload, text)
-    }
-
-    fn value(&self, payload: &[u8], value: &[u8], json: &mut String) -> Result<(), BadValue> {
-        self.note(self.presenter.value(payload, value, json))
-    }
-
-    fn text(&self, payload: &[u8], value: &[u8], line: &mut String) -> Result<(), BadValue> {
-        self.note(self.presenter.text(payload, value, line))
-    }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use jobs::{Outputs, Plan, PlanError, Tasks};
 use protocol::{Payloads, TaskId};
 
-use super::now;
+use super::now::now;
 use crate::outcome::Outcome;
 use crate::store::{
     Carried, ClaimedRun, InputFile, PayloadHash, Reader, RunId, RunInfo, Seen, Store, StoreError,

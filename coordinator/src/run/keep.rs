@@ -1,14 +1,13 @@
 //! Where a run is kept: nowhere, in the store as a new run, or in the store as one that goes on.
 
-use std::time::SystemTime;
-
 use jobs::Outputs;
 
 use super::incremental::Carry;
+use super::now::now;
 use super::planner::Earlier;
 use super::record::{COMPLETING, Recorder};
 use super::restore::{Restore, RestoreTrouble};
-use crate::store::{ClaimedRun, NewRun, RunId, RunInfo, Store, StoreError, WriterOptions};
+use crate::store::{ClaimedRun, NewRun, RunId, RunInfo, Store, StoreError};
 
 /// Where a run is kept.
 pub enum Keep {
@@ -87,14 +86,4 @@ impl Keep {
 /// The store can't be read.
 pub fn was_completing(store: &Store, run: &RunInfo) -> Result<bool, StoreError> {
     Ok(store.events(run)?.iter().any(|event| event.kind == COMPLETING))
-}
-
-/// The time, for the store's rows.
-pub fn now() -> SystemTime {
-    (WriterOptions::default().clock)()
-}
-
-/// An id for a run that is not stored.
-pub fn unstored_id() -> RunId {
-    RunId::generate(now(), std::process::id().into())
 }

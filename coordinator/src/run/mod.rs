@@ -5,11 +5,14 @@ mod ending;
 mod gather;
 pub mod incremental;
 mod keep;
+mod now;
+mod order;
 mod planner;
 mod record;
 mod restore;
 mod writer;
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jobs::{Kind, Plan};
@@ -20,15 +23,16 @@ use self::deaths::Deaths;
 pub(crate) use self::ending::ending;
 use self::gather::{Effort, Gather};
 use self::keep::Kept;
-pub use self::keep::{Keep, now, unstored_id, was_completing};
+pub use self::keep::{Keep, was_completing};
+pub use self::now::{now, unstored_id};
 use self::planner::Planner;
 use self::record::Recorder;
 use self::writer::Writer;
 use crate::observe::run_info;
 use crate::output::{FailureTally, ResultSettings};
 use crate::pool::{
-    Control, Controlled, End, Engine, Limit, Observer, Observers, PoolOptions, PoolReport, Seams, Spent,
-    Work, WorkerReport, cpu_seconds,
+    Control, Controlled, End, Engine, Limit, Observer, Observers, Order, PoolOptions, PoolReport, Seams,
+    Spent, Work, WorkerReport, cpu_seconds,
 };
 use crate::queue::WorkerId;
 use crate::report::Letter;
@@ -46,6 +50,8 @@ pub struct Run {
     pub plan: Plan,
     /// How the pool works.
     pub options: PoolOptions,
+    /// The order in which results leave.
+    pub order: Order,
     /// Where the results go.
     pub results: ResultSettings,
     /// Where the run is kept.
@@ -74,14 +80,18 @@ pub struct RunReport {
     pub letters: Vec<Letter>,
     /// The combined result in a line, for kinds that have one.
     pub result: Option<String>,
+    /// The kind combines values to a result, and there is none.
+    pub lacks_result: bool,
     /// Who combined what.
     pub explanation: Vec<String>,
     /// How the pool ended.
     pub end: End,
-    /// Tasks that were planned and have no outcome.
+    /// Tasks without an outcome: of all where it is known how many there are, and of those that were planned otherwise.
     pub unfinished: u64,
+    /// How many tasks there are in all, where that is known.
+    pub total: Option<u64>,
     /// Files that hold the results of an unfinished run.
-    pub partial: Vec<std::path::PathBuf>,
+    pub partial: Vec<PathBuf>,
     /// What went wrong with the results, where something did.
     pub trouble: Option<anyhow::Error>,
 }
@@ -104,10 +114,13 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> anyhow::Result<RunReport> {
     let started = monotonic_nanos();
-    let Run { name, kind, plan, mut options, results, keep, letters, announce, engine } = run;
+    let Run { name, kind, plan, mut options, order, results, keep, letters, announce, engine } = run;
     check_setup(&plan)?;
     let mut sink = Gather::open(&results, kind.presenter(&plan.setup)?, plan.combine)?;
     // The outputs first: a run that could not begin is not worth a row.
+    if order == Order::Input {
+        sink.order(waiting_folder(&keep));
+    }
     let Kept { id, recorder, earlier, done, trouble } = keep.begin(kind.outputs(&plan.setup)?)?;
     let deaths = recorder.as_ref().and_then(Recorder::notes).map(Deaths::new);
     sink.record(recorder);
@@ -116,6 +129,7 @@ pub fn run(
     if let Some(announce) = announce {
         announce(run_info(id.as_str(), &name, kind.name(), options.workers.get(), plan.total));
     }
+    let total = plan.total;
     let work = Work { kind: kind.name().to_owned(), setup: plan.setup };
     let mut source = Planner::spawn(plan.tasks, earlier, control.waker())?;
     let mut sink = Writer::spawn(sink, control.waker())?;
@@ -123,13 +137,20 @@ pub fn run(
     let mut observers = Observers::new().with(deaths).with([observer]).with([chronicle.clone()]);
     let seams = Seams { source: &mut source, sink: &mut sink, observer: &mut observers };
     let pool = engine.run(&options, &work, controlled, seams)?;
-    let (gather, written) = sink.finish()?;
+    let (mut gather, written) = sink.finish()?;
+    let written = written.and_then(|()| gather.let_go());
     let written = written.and_then(|()| trouble.take().map_or(Ok(()), |trouble| Err(trouble.into())));
     let wall = Duration::from_nanos(monotonic_nanos().saturating_sub(started));
     let mut summary = summarise(&id, name, kind.name(), &pool, wall);
     summary.time = time_spent(&pool.spent, gather.effort());
     summary.timeline = Some(chronicle.digest());
-    Ok(conclude(id, gather, written, summary, pool))
+    Ok(conclude(id, gather, written, summary, pool, total))
+}
+
+/// Where results may wait for earlier ones: beside the store, where there must be room for a run in any case.
+fn waiting_folder(keep: &Keep) -> PathBuf {
+    let store = keep.store().and_then(|store| store.path().parent());
+    store.map_or_else(std::env::temp_dir, Path::to_owned)
 }
 
 /// A worker without a task would only be started and stopped.
@@ -155,12 +176,17 @@ fn conclude(
     written: anyhow::Result<()>,
     mut summary: Summary,
     pool: PoolReport,
+    total: Option<u64>,
 ) -> RunReport {
     let bad = gather.bad_values();
     summary.tasks.ok = summary.tasks.ok.saturating_sub(bad);
     summary.tasks.failed += bad;
-    let PoolReport { end, unfinished, .. } = pool;
+    let PoolReport { end, unfinished, counts, all_planned, .. } = pool;
+    let total = total.or(all_planned.then_some(counts.planned));
+    // Those that were not planned have no outcome either.
+    let unplanned = total.map_or(0, |total| total.saturating_sub(counts.planned));
     let letters = gather.take_letters();
+    let combines = gather.combines();
     let mut recorder = gather.take_recorder();
     let written = match &mut recorder {
         // Where no file takes its place, the last commit is early enough.
@@ -172,6 +198,7 @@ fn conclude(
     let complete = end == End::Done && written.is_ok();
     let wants_result = complete && summary.tasks.failed == 0;
     let gathered = if complete { gather.finish(wants_result) } else { gather.keep() };
+    let lacks_result = combines && gathered.text.is_none();
     summary.result = gathered.value;
     let trouble = written.err().or(gathered.trouble);
     let stored = recorder.map_or(Ok(()), |recorder| record_end(recorder, &end, trouble.as_ref(), &summary));
@@ -181,9 +208,11 @@ fn conclude(
         failures: gathered.failures,
         letters,
         result: gathered.text,
+        lacks_result,
         explanation: gathered.explanation,
         end,
-        unfinished,
+        unfinished: unfinished + unplanned,
+        total,
         partial: gathered.partial,
         trouble: trouble.or(stored.err()),
     }

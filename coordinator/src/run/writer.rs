@@ -4,7 +4,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 
-use crate::outcome::OutcomeBatch;
+use crate::outcome::{OutcomeBatch, SharedBatch};
 use crate::pool::{Offer, Sink, Waker};
 
 /// How many batches may wait to be written.
@@ -12,11 +12,18 @@ const BATCHES: usize = 8;
 
 /// What the writing thread does with a batch; the first error ends it.
 pub(super) trait OutcomeWriter: Send {
-    /// Writes a batch.
+    /// Takes in a batch.
     ///
     /// # Errors
     /// It can't be written, or nobody reads any more.
-    fn write(&mut self, batch: &OutcomeBatch) -> anyhow::Result<()>;
+    fn write(&mut self, batch: SharedBatch) -> anyhow::Result<()>;
+
+    /// Goes on with what has been taken in, for a bounded time; false where there is nothing left to do. Batches that
+    /// come meanwhile are taken in first.
+    ///
+    /// # Errors
+    /// As for [`write`](Self::write).
+    fn go_on(&mut self) -> anyhow::Result<bool>;
 }
 
 /// Writes on a thread of its own, so that a slow disk or reader never holds up the pool.
@@ -37,7 +44,7 @@ impl<W: OutcomeWriter + 'static> Writer<W> {
         let (give_back, spare) = bounded(BATCHES);
         let thread = std::thread::Builder::new()
             .name("writer".into())
-            .spawn(move || run(write, batches, &give_back, &waker))?;
+            .spawn(move || run(write, batches, give_back, &waker))?;
         Ok(Self { batches: Some(sender), spare, thread: Some(thread) })
     }
 
@@ -65,25 +72,48 @@ impl<W> Sink for Writer<W> {
     }
 }
 
+/// The thread's end of the channels.
+struct Desk<'a> {
+    batches: Receiver<OutcomeBatch>,
+    home: Sender<OutcomeBatch>,
+    waker: &'a Waker,
+}
+
+impl Desk<'_> {
+    /// Writes until no more batches come and all are written.
+    fn serve(&self, write: &mut impl OutcomeWriter) -> anyhow::Result<()> {
+        let mut busy = false;
+        loop {
+            let next = match busy {
+                true => self.batches.try_recv(),
+                false => self.batches.recv().map_err(|_| TryRecvError::Disconnected),
+            };
+            match next {
+                Ok(batch) => {
+                    // Whoever found no room may try again.
+                    if self.batches.len() + 1 >= BATCHES {
+                        self.waker.wake();
+                    }
+                    write.write(SharedBatch::lent(batch, self.home.clone()))?;
+                }
+                Err(TryRecvError::Disconnected) if !busy => return Ok(()),
+                Err(_) => {}
+            }
+            busy = write.go_on()?;
+        }
+    }
+}
+
 fn run<W: OutcomeWriter>(
     mut write: W,
     batches: Receiver<OutcomeBatch>,
-    spare: &Sender<OutcomeBatch>,
+    home: Sender<OutcomeBatch>,
     waker: &Waker,
 ) -> (W, anyhow::Result<()>) {
-    for mut batch in &batches {
-        if let Err(error) = write.write(&batch) {
-            // Only who is woken after the end can see it.
-            drop(batches);
-            waker.wake();
-            return (write, Err(error));
-        }
-        batch.clear();
-        let _ = spare.try_send(batch);
-        // Whoever found no room may try again.
-        if batches.len() + 1 >= BATCHES {
-            waker.wake();
-        }
-    }
-    (write, Ok(()))
+    let desk = Desk { batches, home, waker };
+    let written = desk.serve(&mut write);
+    // Only who is woken after the end can see it.
+    drop(desk);
+    waker.wake();
+    (write, written)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Row, Scaling};
+use super::analysis::{Row, Scaling};
 
 /// The widest bar, in columns.
 const WIDTH: f64 = 40.0;
@@ -88,7 +88,7 @@ fn percent(share: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::analyse;
-    use super::super::tests::amdahl;
+    use super::super::analysis::tests::amdahl;
     use super::*;
 
     #[test]

@@ -1,6 +1,6 @@
 //! Amdahl's law through measured times.
 
-use super::Measurement;
+use super::measurement::Measurement;
 
 /// T(n) = serial + parallel / n, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -107,7 +107,7 @@ impl Sums {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::tests::amdahl;
+    use super::super::analysis::tests::amdahl;
     use super::*;
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Scaling;
+use super::analysis::Scaling;
 
 const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 440.0;
@@ -150,7 +150,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::analyse;
-    use super::super::tests::amdahl;
+    use super::super::analysis::tests::amdahl;
     use super::*;
 
     #[test]

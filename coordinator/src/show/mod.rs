@@ -22,7 +22,7 @@ use crate::pool::{Observer, Observers, PoolEvent};
 use crate::queue::{Time, WorkerId};
 
 pub use self::screen::aside;
-pub(crate) use self::screen::{Stderr, Stdout, cover};
+pub(crate) use self::screen::{Stderr, Stdout, cover, width};
 
 /// When progress is shown, and how much of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -8,8 +8,9 @@ use rusqlite::params;
 
 use super::commit::{Committer, Group};
 use super::error::At;
+use super::handle::Store;
 use super::open::connect;
-use super::{ClaimedRun, RunInfo, Seen, Store, StoreError};
+use super::{ClaimedRun, RunInfo, Seen, StoreError};
 use crate::outcome::{Outcome, OutcomeBatch};
 
 /// How many outcomes, and bytes of values, are committed at once.
@@ -54,8 +55,8 @@ impl Store {
             }
             let full = batch.len() >= GROUP || batch.total_bytes() >= GROUP_BYTES;
             if full || ended && !batch.is_empty() {
-                let mut group = Group { seen: std::mem::take(&mut seen), ..Group::default() };
-                group.add(std::mem::take(&mut batch));
+                let mut group = Group::default();
+                group.add(std::mem::take(&mut batch).into(), std::mem::take(&mut seen));
                 committer.commit(&group)?;
             }
             if ended {

@@ -5,13 +5,13 @@ use std::time::SystemTime;
 
 use rusqlite::{ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 
-use super::catalog::path_text;
 use super::error::At;
+use super::handle::Store;
 use super::lock::{Process, RunLock};
+use super::path::path_text;
 use super::run::to_millis;
 use super::{
-    ClaimedRun, Fingerprint, InputFile, NewRun, Purpose, RunId, RunInfo, RunState, Store, StoreError,
-    TaskSet, open,
+    ClaimedRun, Fingerprint, InputFile, NewRun, Purpose, RunId, RunInfo, RunState, StoreError, TaskSet, open,
 };
 
 /// Ids of one millisecond differ in ten bits; this many draws that all meet another run mean a broken

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use crossbeam_channel::Sender;
 use protocol::TaskId;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
@@ -13,7 +14,7 @@ use super::pack::BlockBuilder;
 use super::run::{Event, to_millis};
 use super::task_set::Inserter;
 use super::{ClaimedRun, RunId, RunState, Seen, StoreError, TaskSet};
-use crate::outcome::{Failure, Outcome, OutcomeBatch, Reason};
+use crate::outcome::{Failure, Outcome, Reason, SharedBatch};
 use crate::summary::Summary;
 
 /// Ascending sequences of so many outcomes are worth a block each.
@@ -58,32 +59,32 @@ pub(super) struct Counts {
 /// What is committed at once.
 #[derive(Debug, Default)]
 pub(super) struct Group {
-    pub(super) batches: Vec<OutcomeBatch>,
+    pub(super) batches: Vec<SharedBatch>,
     pub(super) outcomes: usize,
     pub(super) bytes: usize,
     /// How the files that tasks have written look.
     pub(super) seen: Vec<(TaskId, Seen)>,
     pub(super) events: Vec<Event>,
     pub(super) end: Option<(RunEnd, Option<Box<Summary>>)>,
-    /// Somebody waits for its commit.
-    pub(super) awaited: bool,
+    /// Who waits for its commit.
+    pub(super) barriers: Vec<Sender<()>>,
 }
 
 impl Group {
-    pub(super) fn add(&mut self, batch: OutcomeBatch) {
-        self.awaited |= batch.is_empty();
+    pub(super) fn add(&mut self, batch: SharedBatch, seen: Vec<(TaskId, Seen)>) {
         self.outcomes += batch.len();
         self.bytes += batch.total_bytes();
         self.batches.push(batch);
+        self.seen.extend(seen);
     }
 
     /// True where it must not wait for more.
     pub(super) fn is_urgent(&self) -> bool {
-        self.awaited || self.end.is_some()
+        !self.barriers.is_empty() || self.end.is_some()
     }
 
     fn outcomes(&self) -> impl Iterator<Item = Outcome<'_>> {
-        self.batches.iter().flat_map(OutcomeBatch::iter)
+        self.batches.iter().flat_map(|batch| batch.iter())
     }
 
     /// True where the outcomes make few, long ascending sequences, as they do under load: each becomes a

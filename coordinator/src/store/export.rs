@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, params};
 
 use super::error::At;
-use super::{Outcomes, RunInfo, Store, StoreError};
+use super::handle::Store;
+use super::{Outcomes, RunInfo, StoreError};
 use crate::outcome::{AttemptRecord, Outcome};
 
 const TABLES: &str = "

@@ -5,7 +5,8 @@ use rusqlite::{Row, params};
 
 use super::catalog::parsed;
 use super::error::At;
-use super::{RunInfo, Store, StoreError};
+use super::handle::Store;
+use super::{RunInfo, StoreError};
 use crate::outcome::{AttemptRecord, Failure, Outcome, Reason};
 
 /// A task that failed for good.

@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::InputFile;
-use super::catalog::{path_text, text_path};
+use super::path::{path_text, text_path};
 
 /// The job's text and the files that it reads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use std::path::Path;
 use protocol::TaskId;
 use sha2::{Digest, Sha256};
 
-use super::catalog::path_text;
+use super::path::path_text;
 
 /// Files up to this many bytes are hashed; larger ones are told apart by size and time of change.
 pub const HASHED_BYTES: u64 = 1 << 20;

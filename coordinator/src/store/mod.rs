@@ -28,11 +28,13 @@ mod error;
 mod export;
 mod failures;
 mod fingerprint;
+mod handle;
 mod input;
 mod lock;
 mod open;
 mod outcomes;
 mod pack;
+mod path;
 mod prune;
 mod run;
 mod run_id;
@@ -41,52 +43,23 @@ mod seen;
 mod task_set;
 mod writer;
 
-use std::path::{Path, PathBuf};
-
-use rusqlite::Connection;
-
 pub use carry::Carried;
-pub(crate) use catalog::{path_text, text_path};
 pub use commit::RunEnd;
 pub use error::StoreError;
 pub use export::{ExportError, Shown};
 pub use failures::DeadLetter;
 pub use fingerprint::{Change, Fingerprint};
+pub use handle::Store;
 pub use input::{HASHED_BYTES, InputFile, PayloadHash, Reader};
 pub use open::default_path;
 pub use outcomes::Outcomes;
+pub(crate) use path::{path_text, text_path};
 pub use prune::{Prune, Pruned};
 pub use run::{ClaimedRun, Event, NewRun, Purpose, RunDetails, RunInfo, RunState};
 pub use run_id::RunId;
 pub use seen::Seen;
 pub use task_set::{Inserter, TaskSet};
-pub use writer::{Hooks, Notes, Refused, Writer, WriterOptions};
-
-/// The file that runs are stored in.
-#[derive(Debug)]
-pub struct Store {
-    path: PathBuf,
-    connection: Connection,
-}
-
-impl Store {
-    /// Where the file is; absolute.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Checks the whole file, which takes as long as reading it.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] with the first thing that is wrong.
-    pub fn check(&self) -> Result<(), StoreError> {
-        match open::quick_check(&self.connection) {
-            Ok(None) => Ok(()),
-            Ok(Some(wrong)) => Err(self.corrupt(wrong)),
-            Err(error) => Err(StoreError::sqlite(&self.path, error)),
-        }
-    }
-}
+pub use writer::{Ended, Notes, Writer, WriterOptions};
 
 #[cfg(test)]
 mod tests;

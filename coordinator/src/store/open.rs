@@ -13,9 +13,10 @@ use protocol::monotonic_nanos;
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{Access, CWD, FileType, Mode};
 
+use super::StoreError;
 use super::error::At;
+use super::handle::Store;
 use super::schema::{self, Identity, MIGRATIONS};
-use super::{Store, StoreError};
 
 /// How long to wait for another process's transaction; one takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,6 +46,18 @@ fn default_path_from(state: Option<OsString>, home: Option<OsString>) -> Option<
 }
 
 impl Store {
+    /// Checks the whole file, which takes as long as reading it.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] with the first thing that is wrong.
+    pub fn check(&self) -> Result<(), StoreError> {
+        match quick_check(&self.connection) {
+            Ok(None) => Ok(()),
+            Ok(Some(wrong)) => Err(self.corrupt(wrong)),
+            Err(error) => Err(StoreError::sqlite(&self.path, error)),
+        }
+    }
+
     /// Opens the store at `path`, and makes it and its directories (for this user only) where they are not
     /// there yet.
     ///

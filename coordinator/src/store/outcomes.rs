@@ -13,8 +13,9 @@ use protocol::TaskId;
 use rusqlite::{OptionalExtension, params};
 
 use super::error::At;
+use super::handle::Store;
 use super::pack::{Block, read_tasks};
-use super::{DeadLetter, RunInfo, Store, StoreError, TaskSet};
+use super::{DeadLetter, RunInfo, StoreError, TaskSet};
 use crate::outcome::Outcome;
 
 /// How many dead letters are read at a time.

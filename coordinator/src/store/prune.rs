@@ -5,9 +5,10 @@ use std::time::SystemTime;
 use rusqlite::{TransactionBehavior, params};
 
 use super::error::At;
+use super::handle::Store;
 use super::lock::RunLock;
 use super::run::to_millis;
-use super::{RunId, RunInfo, RunState, Store, StoreError};
+use super::{RunId, RunInfo, RunState, StoreError};
 
 /// Rows that are deleted in one transaction, so that a run at work on the same store need not wait for long.
 const ROWS_AT_ONCE: u32 = 1000;

@@ -2,23 +2,25 @@
 //!
 //! Outcomes come in batches over a bounded channel and are committed in groups: a group ends when it has a
 //! thousand outcomes or is ten milliseconds old, and then takes along what has come in by then, so that under
-//! load groups grow instead of queues. An outcome counts once its group is committed, and only then does
-//! its batch go on, to the output. An error ends the writer; what was committed stays committed, and the
-//! rest was never announced.
+//! load groups grow instead of queues. An outcome counts once its group is committed. Nothing else waits for that, the
+//! output neither: a result may be on the screen a group before it is safe. Who needs it to be safe asks for a
+//! [barrier](Writer::barrier), as a run does before its files take their places. An error ends the writer; what was
+//! committed stays committed.
 
 use std::panic;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, after, bounded, select};
+use crossbeam_channel::{Receiver, Sender, after, bounded, select};
 use protocol::TaskId;
 
 use super::commit::{Committer, Group, RunEnd};
+use super::handle::Store;
 use super::lock::RunLock;
-use super::{ClaimedRun, Event, Seen, Store, StoreError};
-use crate::outcome::OutcomeBatch;
+use super::{ClaimedRun, Event, Seen, StoreError};
+use crate::outcome::SharedBatch;
 use crate::summary::Summary;
 
 /// A group takes no more than this along, so that the newest of it need not wait for long.
@@ -48,23 +50,9 @@ impl Default for WriterOptions {
     }
 }
 
-/// What the writer calls, from its own thread.
-pub struct Hooks {
-    /// There is room again after a batch was refused, or the writer has ended. Must not block.
-    pub wake: Arc<dyn Fn() + Send + Sync>,
-    /// This batch is committed; batches come in the order in which they were sent. It may write output. The
-    /// writer waits for it, and so, once the queue is full, does the run.
-    pub committed: Box<dyn FnMut(OutcomeBatch) + Send>,
-}
-
-/// Why a batch was not taken. It is given back.
-#[derive(Debug)]
-pub enum Refused {
-    /// The writer is behind: try again after [`Hooks::wake`].
-    Full(OutcomeBatch),
-    /// The writer has ended: [`Writer::finish`] says why.
-    Ended(OutcomeBatch),
-}
+/// The writer takes nothing more: [`Writer::finish`] says why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended;
 
 /// Stores the outcomes of a run. The run stays claimed until the writer is finished or dropped; one that is
 /// dropped stores what it was sent and leaves the run interrupted.
@@ -79,18 +67,15 @@ pub struct Writer {
 }
 
 enum Message {
-    Outcomes(OutcomeBatch),
+    Outcomes(SharedBatch, Vec<(TaskId, Seen)>),
+    Barrier(Sender<()>),
     End(RunEnd, Option<Box<Summary>>),
 }
 
 #[derive(Debug, Default)]
 struct Shared {
     planned: AtomicU64,
-    committed: AtomicU64,
-    // A batch was refused since the last wake-up.
-    starved: AtomicBool,
     events: Mutex<Vec<Event>>,
-    seen: Mutex<Vec<(TaskId, Seen)>>,
 }
 
 impl Writer {
@@ -99,54 +84,40 @@ impl Writer {
     ///
     /// # Errors
     /// No thread can be started.
-    pub fn start(
-        store: Store,
-        run: ClaimedRun,
-        options: WriterOptions,
-        hooks: Hooks,
-    ) -> Result<Self, StoreError> {
+    pub fn start(store: Store, run: ClaimedRun, options: WriterOptions) -> Result<Self, StoreError> {
         let Store { path, connection } = store;
         let shared = Arc::new(Shared { planned: AtomicU64::new(run.info.planned), ..Shared::default() });
         let (committer, lock) = Committer::new(path.clone(), connection, run, options.clock);
         let (messages, inbox) = bounded(options.queue);
-        let wake = Arc::clone(&hooks.wake);
-        let work = Work { inbox, committer, shared: Arc::clone(&shared), options, hooks };
-        let thread = thread::Builder::new().name("store".to_owned()).spawn(move || {
-            // The inbox is gone when `run` returns, so whoever wakes now is told that the writer has ended.
-            let result = work.run();
-            wake();
-            result
-        });
+        let work = Work { inbox, committer, shared: Arc::clone(&shared), options };
+        let thread = thread::Builder::new().name("store".to_owned()).spawn(move || work.run());
         let thread =
             thread.map_err(|error| StoreError::Io { path, detail: format!("no thread: {error}") })?;
         Ok(Self { messages: Some(messages), thread: Some(thread), shared, _lock: lock })
     }
 
-    /// Hands over a batch, without waiting. Outcomes of tasks that are done already are dropped; so are
-    /// those of cancelled tasks, which a resumed run does. All are announced as committed nevertheless. An empty
-    /// batch has everything that was sent before it committed at once.
+    /// Hands over a batch, and waits for room where the writer is behind; `seen` says how the files look that the
+    /// tasks have written. Outcomes of tasks that are done already are dropped; so are those of cancelled tasks,
+    /// which a resumed run does.
     ///
     /// # Errors
-    /// The batch, where it can't be taken now, or not any more.
-    pub fn try_send(&self, batch: OutcomeBatch) -> Result<(), Refused> {
-        let Some(messages) = &self.messages else { return Err(Refused::Ended(batch)) };
-        let refused = match messages.try_send(Message::Outcomes(batch)) {
-            Err(TrySendError::Full(refused)) => {
-                // Say so first, then look again: room that was made in between would wake nobody.
-                self.shared.starved.store(true, Ordering::SeqCst);
-                messages.try_send(refused)
-            }
-            result => result,
-        };
-        match refused {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Full(Message::Outcomes(batch))) => Err(Refused::Full(batch)),
-            Err(TrySendError::Disconnected(Message::Outcomes(batch))) => Err(Refused::Ended(batch)),
-            // Only outcomes were sent.
-            Err(TrySendError::Full(Message::End(..)) | TrySendError::Disconnected(Message::End(..))) => {
-                Ok(())
-            }
-        }
+    /// The writer has ended.
+    pub fn send(&self, batch: SharedBatch, seen: Vec<(TaskId, Seen)>) -> Result<(), Ended> {
+        self.tell(Message::Outcomes(batch, seen))
+    }
+
+    /// Has everything committed that was sent and noted before, and waits for that.
+    ///
+    /// # Errors
+    /// The writer has ended.
+    pub fn barrier(&self) -> Result<(), Ended> {
+        let (passed, wait) = bounded(1);
+        self.tell(Message::Barrier(passed))?;
+        wait.recv().map_err(|_| Ended)
+    }
+
+    fn tell(&self, message: Message) -> Result<(), Ended> {
+        self.messages.as_ref().ok_or(Ended)?.send(message).map_err(|_| Ended)
     }
 
     /// Notes an event; it is stored with the next commit. Returns false where too many wait already.
@@ -159,20 +130,9 @@ impl Writer {
         Notes(Arc::clone(&self.shared))
     }
 
-    /// Says how the files look that tasks have written. To be called before their outcomes are sent, with which
-    /// it is stored at the latest.
-    pub fn saw(&self, outputs: Vec<(TaskId, Seen)>) {
-        self.shared.seen.lock().unwrap_or_else(PoisonError::into_inner).extend(outputs);
-    }
-
     /// Says how many tasks were planned so far; it is stored with the next commit.
     pub fn set_planned(&self, planned: u64) {
         self.shared.planned.store(planned, Ordering::Relaxed);
-    }
-
-    /// How many batches are committed, of those that were sent.
-    pub fn committed(&self) -> u64 {
-        self.shared.committed.load(Ordering::Acquire)
     }
 
     /// Stores what is left and how the run ended, and lets go of the run.
@@ -191,7 +151,6 @@ impl Writer {
         self.messages = None;
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => result,
-            // A hook's panic is its owner's.
             Some(Err(panic)) => panic::resume_unwind(panic),
             None => Ok(()),
         }
@@ -224,62 +183,60 @@ impl Drop for Writer {
     }
 }
 
-fn taken<T>(list: &Mutex<Vec<T>>) -> Vec<T> {
-    std::mem::take(&mut *list.lock().unwrap_or_else(PoisonError::into_inner))
-}
-
 struct Work {
     inbox: Receiver<Message>,
     committer: Committer,
     shared: Arc<Shared>,
     options: WriterOptions,
-    hooks: Hooks,
 }
 
 impl Work {
     fn run(mut self) -> Result<(), StoreError> {
         loop {
             let mut group = self.collect();
-            group.events = taken(&self.shared.events);
-            group.seen = taken(&self.shared.seen);
+            group.events = self.events();
             self.committer.counts.planned = self.shared.planned.load(Ordering::Relaxed);
             self.committer.commit(&group)?;
-            self.shared.committed.fetch_add(group.batches.len() as u64, Ordering::Release);
-            group.batches.into_iter().for_each(&mut self.hooks.committed);
+            for barrier in group.barriers {
+                // Who no longer waits needs no answer.
+                let _ = barrier.try_send(());
+            }
             if group.end.is_some() {
                 return Ok(());
             }
         }
     }
 
+    fn events(&self) -> Vec<Event> {
+        std::mem::take(&mut *self.shared.events.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Waits for the first batch, then for more until the group is large or old enough, then takes along
     /// what is there.
     fn collect(&self) -> Group {
         let mut group = Group::default();
-        self.take(&mut group, self.inbox.recv().ok());
+        take(&mut group, self.inbox.recv().ok());
         let too_old = after(self.options.delay);
         while !group.is_urgent() && group.outcomes < self.options.group && group.bytes < LARGEST_GROUP_BYTES {
             select! {
-                recv(self.inbox) -> message => self.take(&mut group, message.ok()),
+                recv(self.inbox) -> message => take(&mut group, message.ok()),
                 recv(too_old) -> _ => break,
             }
         }
         while group.end.is_none() && group.outcomes < LARGEST_GROUP && group.bytes < LARGEST_GROUP_BYTES {
             let Ok(message) = self.inbox.try_recv() else { break };
-            self.take(&mut group, Some(message));
+            take(&mut group, Some(message));
         }
         group
     }
+}
 
-    fn take(&self, group: &mut Group, message: Option<Message>) {
-        match message {
-            Some(Message::Outcomes(batch)) => group.add(batch),
-            Some(Message::End(end, summary)) => group.end = Some((end, summary)),
-            // Dropped without an end.
-            None => group.end = Some((RunEnd::Interrupted, None)),
-        }
-        if self.shared.starved.swap(false, Ordering::SeqCst) {
-            (self.hooks.wake)();
-        }
+fn take(group: &mut Group, message: Option<Message>) {
+    match message {
+        Some(Message::Outcomes(batch, seen)) => group.add(batch, seen),
+        Some(Message::Barrier(barrier)) => group.barriers.push(barrier),
+        Some(Message::End(end, summary)) => group.end = Some((end, summary)),
+        // Dropped without an end.
+        None => group.end = Some((RunEnd::Interrupted, None)),
     }
 }

@@ -5,11 +5,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use super::lane::{Lane, Span};
 use crate::pool::{Done, Limit, Observer, PoolEvent};
 use crate::queue::{Fate, Time, WorkerId};
+use crate::summary::{Digest, DigestMark};
 
 /// How many slots there are, at most; an even number.
 const SLOTS: usize = 120;
@@ -19,51 +18,6 @@ const FIRST_SLOT: u64 = 10_000_000;
 const ROWS: usize = 64;
 /// How many kills and deaths are kept.
 const MARKS: usize = 200;
-
-/// How a run went over time. All times are in seconds since its start, pauses left out.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Digest {
-    /// The length of a slot.
-    pub slot_seconds: f64,
-    /// When the last thing happened.
-    pub end_seconds: f64,
-    /// Tasks that ended well, by slot.
-    pub ok: Vec<u64>,
-    /// Failed attempts, by slot.
-    pub failed: Vec<u64>,
-    /// For the first workers: how much of each slot they spent in tasks, in hundredths.
-    pub busy: Vec<Vec<u8>>,
-    /// How many workers have no row.
-    pub more_workers: u32,
-    /// Deaths and kills, the first ones.
-    pub marks: Vec<DigestMark>,
-    /// How many more there were.
-    pub more_marks: u64,
-    /// How many tasks took how long: their number, by [`histogram_floor`] of their place.
-    pub histogram: Vec<u64>,
-    /// The longest time that a task took, in microseconds.
-    pub longest_micros: u64,
-}
-
-impl Digest {
-    /// True where its times are times: one that comes from a file may say anything.
-    pub fn is_sound(&self) -> bool {
-        let time = |seconds: f64| seconds.is_finite() && (0.0..1e12).contains(&seconds);
-        let marks = self.marks.iter().all(|mark| time(mark.at));
-        time(self.slot_seconds) && self.slot_seconds > 0.0 && time(self.end_seconds) && marks
-    }
-}
-
-/// Something that happened to a worker.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct DigestMark {
-    /// When.
-    pub at: f64,
-    /// The worker's number, from 1.
-    pub worker: u32,
-    /// What.
-    pub what: String,
-}
 
 /// The place of a time in a histogram: four for each doubling.
 fn histogram_place(micros: u64) -> usize {

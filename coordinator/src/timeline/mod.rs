@@ -5,9 +5,11 @@
 
 mod digest;
 mod lane;
+mod mark;
 mod thin;
 mod trace;
 mod trace_json;
 
-pub use self::digest::{Chronicle, Digest, DigestMark, histogram_floor};
+pub use self::digest::{Chronicle, histogram_floor};
 pub use self::trace::{TraceEnd, TraceFile};
+pub use crate::summary::{Digest, DigestMark};

@@ -6,7 +6,7 @@
 use serde_json::json;
 
 use super::lane::Span;
-use super::trace::{Counted, Mark};
+use super::mark::{Counted, Mark};
 use crate::output::{Destination, OutputError};
 use crate::queue::WorkerId;
 

@@ -5,6 +5,7 @@
 //! answer every time. See `primality` for the tests and `sieve` for the counting.
 
 mod base;
+mod base_up_to;
 mod count;
 mod factor;
 mod file;

@@ -87,6 +87,10 @@ impl Presenter for NumberPresenter {
         Ok(())
     }
 
+    fn check(&self, payload: &[u8], value: &[u8]) -> Result<(), BadValue> {
+        self.verdict(Number::read(payload)?, value).map(drop)
+    }
+
     fn text(&self, payload: &[u8], value: &[u8], line: &mut String) -> Result<(), BadValue> {
         let number = Number::read(payload)?;
         let verdict = self.verdict(number, value)?;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::words::nearest;
+
 /// What the numbers are reduced with. Every one of them is associative and commutative, at least in the
 /// form in which it is computed here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,13 +109,8 @@ pub(super) fn refuse(name: &str) -> (String, String) {
 }
 
 fn suggest(name: &str) -> String {
-    let near = Op::ALL
-        .iter()
-        .map(|op| (strsim::damerau_levenshtein(op.name(), &name.to_lowercase()), op.name()))
-        .filter(|(distance, op)| *distance <= 1 + op.len() / 4)
-        .min();
-    match near {
-        Some((_, op)) => format!("did you mean {op:?}? operations: {}", names()),
+    match nearest(name, Op::ALL.map(Op::name)) {
+        Some(op) => format!("did you mean {op:?}? operations: {}", names()),
         None => format!("operations: {}", names()),
     }
 }

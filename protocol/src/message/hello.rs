@@ -3,7 +3,7 @@
 //! Written by hand, little endian: magic (8 bytes), version (`u32`), build id (`u16` length, bytes), number
 //! of kinds (`u16`), and for each its name (`u16` length, bytes).
 
-use super::{DecodeError, MAX_FRAME, PROTOCOL_VERSION};
+use crate::{DecodeError, MAX_FRAME, PROTOCOL_VERSION};
 
 /// What every greeting begins with. No other frame begins with this byte.
 const MAGIC: [u8; 8] = *b"COORDWRK";

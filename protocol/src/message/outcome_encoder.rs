@@ -1,7 +1,8 @@
 //! Outcomes on their way into a frame: the worker's side of [`Outcomes`].
 
+use super::Outcomes;
 use super::runs::RunLengths;
-use super::{MAX_TEXT, Outcomes};
+use crate::MAX_TEXT;
 use crate::varint::{self, Steps};
 use crate::{TaskErrorKind, TaskId};
 

@@ -1,9 +1,9 @@
 //! Outcomes end to end: what a worker reports in one frame.
 
 use super::runs::{self, MAX_TASKS};
-use super::{DecodeError, MAX_TEXT, MAX_VALUE};
 use crate::TaskId;
 use crate::varint::{self, Steps};
+use crate::{DecodeError, MAX_TEXT, MAX_VALUE};
 
 /// Outcomes of one worker, in the order in which the tasks ended.
 ///

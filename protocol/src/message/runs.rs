@@ -3,7 +3,7 @@
 //! Of tiny tasks nearly all are such, so that thousands of them cost one head. A run's bytes stand end to end in the
 //! message's blob; its head ends with their lengths: a number twice the length that all have, or 1 and then each.
 
-use super::DecodeError;
+use crate::DecodeError;
 use crate::varint;
 
 /// The most tasks that a batch holds, and the most outcomes in a frame: claim words count positions in 16 bits.

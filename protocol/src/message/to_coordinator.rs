@@ -1,6 +1,7 @@
 //! Worker to coordinator: every frame after the greeting.
 
-use super::{DecodeError, MAX_FRAME, Outcomes};
+use super::Outcomes;
+use crate::{DecodeError, MAX_FRAME};
 use crate::{TaskId, codec};
 
 /// A frame from a worker, after its [`Hello`](super::Hello).

@@ -1,7 +1,8 @@
 //! Coordinator to worker.
 
-use super::{Batch, DecodeError, MAX_MESSAGE, TooLong};
+use super::Batch;
 use crate::codec;
+use crate::{DecodeError, MAX_MESSAGE, TooLong};
 
 /// A message to a worker.
 ///

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::OBSERVE_VERSION;
+use super::limits::OBSERVE_VERSION;
 
 /// Why a run can't be observed, or not any more.
 ///

@@ -3,6 +3,7 @@
 //! A tiny task costs no allocation, no lock and no system call here. Outcomes leave in frames: at the end
 //! of a batch, and in a long one about every four milliseconds.
 
+mod error;
 mod meter;
 mod outgoing;
 mod panics;
@@ -14,12 +15,12 @@ use std::sync::Arc;
 use ipc_channel::IpcError;
 use ipc_channel::ipc::IpcBytesReceiver;
 
+pub use self::error::ServeError;
 use self::outgoing::Outgoing;
 use self::session::{After, Session};
 use crate::lent::Lent;
 use crate::{
-    DecodeError, FrameWriter, FromWorker, Handler, MAX_TEXT, Start, TaskError, TaskHead, TaskId, ToWorker,
-    Why, WorkerLink,
+    FrameWriter, FromWorker, Handler, MAX_TEXT, Start, TaskError, TaskHead, TaskId, ToWorker, Why, WorkerLink,
 };
 
 /// How serving ended, in an orderly way.
@@ -45,28 +46,6 @@ pub enum Served {
     Refused,
     /// The coordinator is gone, and nobody is interested any more.
     CoordinatorGone,
-}
-
-/// Why a worker can't go on.
-///
-/// ```
-/// let (coordinator, worker) = protocol::in_memory()?;
-/// coordinator.sender.send(protocol::BatchEncoder::new().bytes())?; // tasks, and nobody said of what kind
-/// let error = protocol::serve(worker, |_| Err(protocol::TaskError::new("it knows nothing")));
-/// assert!(matches!(error, Err(protocol::ServeError::OutOfTurn(_))));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// The coordinator sent something that is not of the protocol.
-    #[error("the coordinator sent {0}")]
-    Decode(#[from] DecodeError),
-    /// The coordinator sent something out of turn.
-    #[error("the coordinator sent {0}")]
-    OutOfTurn(&'static str),
-    /// The link failed.
-    #[error("the link to the coordinator failed: {0}")]
-    Link(#[from] io::Error),
 }
 
 /// Serves one coordinator until the pill, a panic, or the coordinator's end. The first message makes the

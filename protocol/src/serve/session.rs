@@ -1,8 +1,9 @@
 //! One worker at work: its handler, its clock, and the outcomes on their way out.
 
+use super::error::ServeError;
 use super::meter::Meter;
 use super::outgoing::Outgoing;
-use super::{ServeError, panics};
+use super::panics;
 use crate::handed::Handed;
 use crate::message::{OutcomeEncoder, Status};
 use crate::{

@@ -63,6 +63,7 @@ const CAPACITY: usize = 16 * 1024;
 #[must_use = "a builder does nothing until a function or task type is given to it"]
 pub struct Builder {
     options: PoolOptions,
+    order: Order,
     workers: Option<usize>,
     capacity: usize,
     observe: Option<PathBuf>,
@@ -77,7 +78,7 @@ impl Builder {
             payloads_in_outcomes: false,
             ..PoolOptions::default()
         };
-        Self { options, workers: None, capacity: CAPACITY, observe: None }
+        Self { options, order: Order::Input, workers: None, capacity: CAPACITY, observe: None }
     }
 
     /// How many worker processes; one for each usable CPU by default.
@@ -120,7 +121,7 @@ impl Builder {
 
     /// The order of [`map`](Pool::map)'s results: that of the inputs (the default), or as they come.
     pub fn order(mut self, order: Order) -> Self {
-        self.options.order = order;
+        self.order = order;
         self
     }
 
@@ -250,7 +251,7 @@ impl Builder {
         self.options.workers =
             workers.ok_or_else(|| Error::usage("a pool needs at least 1 worker, and at most 2³² - 1"))?;
         let setup = serving::encode_setup(self.options.timeout, config)?;
-        let order = std::mem::replace(&mut self.options.order, Order::Completion);
+        let order = self.order;
         let work = Work { kind: name.to_owned(), setup };
         let engine = Engine::start(self.options, work, self.capacity, self.observe.as_deref())?;
         Ok(Pool { engine: Arc::new(engine), order, types: PhantomData })

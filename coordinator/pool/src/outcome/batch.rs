@@ -173,6 +173,49 @@ impl OutcomeBatch {
             .flat_map(move |group| (0..group.count).map(move |index| self.outcome(group, index)))
     }
 
+    /// The outcomes at these places, counted in the order in which they were pushed.
+    #[doc(hidden)]
+    pub fn part(&self, places: Range<usize>) -> impl Iterator<Item = Outcome<'_>> {
+        let first = self.groups.partition_point(|group| group.before + group.count <= places.start);
+        let groups = self.groups.get(first..).unwrap_or_default().iter();
+        groups.take_while(move |group| group.before < places.end).flat_map(move |group| {
+            let from = places.start.saturating_sub(group.before);
+            let until = group.count.min(places.end - group.before);
+            (from..until).map(move |index| self.outcome(group, index))
+        })
+    }
+
+    /// Where consecutive ids stand at consecutive places: the first id, and the places.
+    #[doc(hidden)]
+    pub fn stretches(&self) -> impl Iterator<Item = (TaskId, Range<usize>)> {
+        let mut groups = self.groups.iter().peekable();
+        std::iter::from_fn(move || {
+            let first = groups.next()?;
+            let mut until = first.before + first.count;
+            let next = |until: usize| first.first.0.wrapping_add((until - first.before) as u64);
+            while let Some(more) = groups.next_if(|group| group.first.0 == next(until)) {
+                until += more.count;
+            }
+            Some((first.first, first.before..until))
+        })
+    }
+
+    /// About how much memory it takes, in bytes.
+    #[doc(hidden)]
+    pub fn footprint(&self) -> usize {
+        let failures = self.groups.iter().map(|group| match &group.rest {
+            Rest::Failed(failure) => failure.footprint(),
+            Rest::Long(value) => value.capacity(),
+            Rest::Nothing => 0,
+        });
+        let failures: usize = failures.sum();
+        size_of::<Self>()
+            + self.groups.capacity() * size_of::<Group>()
+            + self.bytes.capacity()
+            + self.ends.capacity() * size_of::<u32>()
+            + failures
+    }
+
     /// The outcome that was pushed as this one, counted from 0.
     pub fn get(&self, index: usize) -> Option<Outcome<'_>> {
         let after = self.groups.partition_point(|group| group.before <= index);
@@ -359,6 +402,26 @@ mod tests {
             assert_eq!(same.result.unwrap(), outcome.result.unwrap());
         }
         assert!(batch.get(9).is_none());
+    }
+
+    #[test]
+    fn consecutive_ids_make_one_stretch_however_they_came() {
+        let mut batch = batch();
+        let outcome = |task| Outcome {
+            task: TaskId(task),
+            payload: b"p",
+            attempts: 1,
+            worker: 9,
+            micros: 0,
+            slow: false,
+            result: Ok(b"v"),
+        };
+        [24, 25, 9].map(outcome).into_iter().for_each(|outcome| batch.push(outcome));
+        let stretches: Vec<_> = batch.stretches().map(|(first, places)| (first.0, places)).collect();
+        assert_eq!(stretches, [(10, 0..5), (20, 5..11), (9, 11..12)]);
+        let ids = |places| batch.part(places).map(|outcome| outcome.task.0).collect::<Vec<_>>();
+        assert_eq!(ids(0..12), [10, 11, 12, 13, 14, 20, 21, 22, 23, 24, 25, 9]);
+        assert_eq!((ids(3..7), ids(8..10), ids(12..12)), (vec![13, 14, 20, 21], vec![23, 24], vec![]));
     }
 
     #[test]

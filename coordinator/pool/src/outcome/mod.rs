@@ -12,6 +12,7 @@
 //! ```
 
 mod batch;
+mod shared;
 mod strings;
 
 use protocol::TaskId;
@@ -21,6 +22,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) use batch::Meta;
 #[doc(hidden)]
 pub use batch::OutcomeBatch;
+#[doc(hidden)]
+pub use shared::SharedBatch;
 pub(crate) use strings::{Lengths, Strings};
 
 /// How one task ended: exactly one of these leaves the pool for each task.
@@ -97,6 +100,15 @@ pub struct AttemptRecord {
 }
 
 impl Failure {
+    /// About how much memory it takes, in bytes.
+    pub(crate) fn footprint(&self) -> usize {
+        let attempt = |attempt: &AttemptRecord| {
+            let lines = attempt.last_lines.iter().map(|line| size_of::<String>() + line.len());
+            size_of::<AttemptRecord>() + attempt.message.len() + lines.sum::<usize>()
+        };
+        size_of::<Self>() + self.message.len() + self.history.iter().map(attempt).sum::<usize>()
+    }
+
     /// A dead letter with this history.
     #[doc(hidden)]
     pub fn new(reason: Reason, message: String, history: Vec<AttemptRecord>) -> Self {

@@ -128,7 +128,7 @@ impl<'a> Books<'a> {
             history,
         };
         let meta = Meta { attempts: attempt, worker, micros, slow: self.is_slow(micros) };
-        self.results.put(task, meta, Err(Box::new(failure)));
+        self.results.put(task, meta, Err(&failure));
         if let Some(report) = self.report_mut(by) {
             report.tasks += 1;
         }
@@ -141,7 +141,7 @@ impl<'a> Books<'a> {
         let message = "cancelled before it began".to_owned();
         let failure = Failure { reason: Reason::Cancelled, message, history };
         let meta = Meta { attempts, worker: 0, micros: 0, slow: false };
-        self.results.put(task, meta, Err(Box::new(failure)));
+        self.results.put(task, meta, Err(&failure));
     }
 
     /// Tasks that have ended well need no history of their failed attempts.

@@ -2,7 +2,7 @@
 
 use protocol::MAX_TASKS;
 
-use super::{Order, PoolOptions};
+use super::PoolOptions;
 use queue::QueueConfig;
 
 pub(super) fn queue_config(options: &PoolOptions) -> QueueConfig {
@@ -11,7 +11,6 @@ pub(super) fn queue_config(options: &PoolOptions) -> QueueConfig {
         workers,
         // Two full batches for each worker, and as much again to choose from.
         window: (workers as usize * 4 * 4096).max(16 * 1024),
-        in_order: options.order == Order::Input,
         retries: options.retries,
         retry_on: options.retry_on.clone(),
         timeout: options.timeout,

@@ -93,6 +93,9 @@ impl<'a, W: Workers> Driver<'a, W> {
 
     /// A process has ended: hears its last words, finds out what it died of, tells the queue.
     fn on_death(&mut self, worker: WorkerId) {
+        // What the dead worker reports makes room in its hands, and nothing must be put there: a task that it never had
+        // could be blamed for its death.
+        self.tasks.hold(true, &mut self.watch);
         let mut hall = Hall::new(&mut self.tasks, &mut self.watch);
         self.workers.last_words(worker, &mut hall);
         self.watch.set(self.workers.now());
@@ -100,6 +103,7 @@ impl<'a, W: Workers> Driver<'a, W> {
             self.tasks.died(&obituary, &mut self.watch);
         }
         self.workers.bury(worker);
+        self.tasks.hold(false, &mut self.watch);
     }
 
     /// Other threads have asked for something.

@@ -7,16 +7,7 @@ use super::local::Local;
 use super::tasks::Tasks;
 use super::watch::Watch;
 use super::workers::Workers as _;
-use super::{Controlled, Observer, PoolOptions, PoolReport, Sink, Source};
-
-/// What all workers of a run do.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Work {
-    /// The kind's name.
-    pub kind: String,
-    /// What the kind's plan says that every worker must know.
-    pub setup: Vec<u8>,
-}
+use super::{Controlled, Observer, PoolOptions, PoolReport, Sink, Source, Work};
 
 /// Where a run's tasks come from, where their outcomes go, and who looks on.
 pub struct Seams<'a> {

@@ -45,11 +45,6 @@ impl LargePayloads {
         Some(&large.extent)
     }
 
-    /// The task has its outcome, which may have to wait for others': its payload is not to be sent any more.
-    pub(super) fn settle(&mut self, task: TaskId) {
-        let _ = self.send(task);
-    }
-
     pub(super) fn remove(&mut self, task: TaskId) {
         if self.payloads.remove(&task).is_some_and(|large| !large.sent) {
             self.unsent -= 1;
@@ -81,11 +76,9 @@ mod tests {
         assert_eq!(large.unsent(), 2);
         large.remove(TaskId(1));
         assert_eq!(large.unsent(), 2);
-        // Cancelled before it was sent, and gone at once or later.
+        // Cancelled before they were sent.
         large.remove(TaskId(0));
         assert_eq!(large.unsent(), 1);
-        large.settle(TaskId(2));
-        assert_eq!(large.unsent(), 0);
         large.remove(TaskId(2));
         assert!(large.unsent() == 0 && large.is_empty());
     }

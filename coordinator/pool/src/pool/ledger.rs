@@ -1,22 +1,15 @@
 //! What goes with each task through the pool: its payload on the way in, its outcome on the way out.
 //!
 //! The queue decides by ids; the bytes are kept here, in blocks, so that a tiny task costs no allocation and
-//! one task that takes for ever does not keep the others' bytes in memory. In input order, outcomes wait
-//! here for the older ones.
+//! one task that takes for ever does not keep the others' bytes in memory. Outcomes leave as they come.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
+use ids::{BLOCK, Blocks, parts};
 use protocol::{Extent, Payloads, TaskId};
 
-use super::held::{Held, HeldResult, HeldValues};
 use super::large::LargePayloads;
-use crate::outcome::{Failure, Lengths, Meta, Outcome, OutcomeBatch, Strings};
-use crate::pool::Order;
-
-const BLOCK: usize = 1024;
-/// How many buffers for values that wait are kept, to be used again.
-const SPARE_VALUES: usize = 16;
+use crate::outcome::{Failure, Meta, Outcome, OutcomeBatch, Strings};
 
 #[derive(Debug, Default)]
 struct Block {
@@ -24,75 +17,50 @@ struct Block {
     released: usize,
 }
 
+impl Block {
+    /// All of it has left; a block that held large payloads is not worth keeping.
+    fn recycle(&mut self) -> bool {
+        self.payloads.clear();
+        self.released = 0;
+        self.payloads.capacity() <= 1 << 20
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Ledger {
-    order: Order,
-    // Invariant: blocks[i] holds the ids from (first + i) * BLOCK on; None: all have left.
-    blocks: VecDeque<Option<Box<Block>>>,
-    first: u64,
-    next_in: u64,
-    // In input order, the next to leave.
-    next_out: u64,
-    // In input order, outcomes that wait for older ones, by their first ids.
-    held: BTreeMap<u64, Held>,
-    held_bytes: usize,
-    spare_values: Vec<HeldValues>,
+    blocks: Blocks<Block>,
     // Outcomes leave with their payloads.
     with_payloads: bool,
-    // A block's memory, to be used again.
-    spare: Option<Box<Block>>,
     // Payloads in the arena; their tasks have an empty one in their block.
     large: LargePayloads,
 }
 
 impl Ledger {
-    pub(super) fn new(order: Order, with_payloads: bool) -> Self {
-        Self {
-            order,
-            blocks: VecDeque::new(),
-            first: 0,
-            next_in: 0,
-            next_out: 0,
-            held: BTreeMap::new(),
-            held_bytes: 0,
-            spare_values: Vec::new(),
-            with_payloads,
-            spare: None,
-            large: LargePayloads::default(),
-        }
+    pub(super) fn new(with_payloads: bool) -> Self {
+        Self { blocks: Blocks::default(), with_payloads, large: LargePayloads::default() }
     }
 
     /// Keeps the payload of the next task.
     pub(super) fn push(&mut self, payload: &[u8]) {
-        if self.next_in.is_multiple_of(BLOCK as u64) {
-            self.blocks.push_back(Some(self.spare.take().unwrap_or_default()));
-        }
-        if let Some(Some(block)) = self.blocks.back_mut() {
-            block.payloads.push(payload);
-        }
-        self.next_in += 1;
+        self.blocks.open(Block::default).0.payloads.push(payload);
+        self.blocks.added(1);
     }
 
     /// Keeps the payloads of the next tasks.
     pub(super) fn push_all(&mut self, payloads: &Payloads) {
         let mut next = 0;
         while next < payloads.len() {
-            let used = (self.next_in % BLOCK as u64) as usize;
-            if used == 0 {
-                self.blocks.push_back(Some(self.spare.take().unwrap_or_default()));
-            }
-            let count = (BLOCK - used).min(payloads.len() - next);
-            if let Some(Some(block)) = self.blocks.back_mut() {
-                block.payloads.append(payloads, next..next + count);
-            }
-            self.next_in += count as u64;
+            let (block, room) = self.blocks.open(Block::default);
+            let count = room.min(payloads.len() - next);
+            block.payloads.append(payloads, next..next + count);
+            self.blocks.added(count);
             next += count;
         }
     }
 
     /// Keeps the payload of the next task, which stays where it lies.
     pub(super) fn push_large(&mut self, payload: Extent) {
-        self.large.insert(TaskId(self.next_in), payload);
+        self.large.insert(self.blocks.next(), payload);
         self.push(&[]);
     }
 
@@ -110,14 +78,7 @@ impl Ledger {
         if let Some(large) = self.large.get(task) {
             return large;
         }
-        let (index, offset) = self.locate(task);
-        let block = self.blocks.get(index).and_then(Option::as_deref);
-        block.and_then(|block| block.payloads.get(offset)).unwrap_or_default()
-    }
-
-    /// Bytes of values that wait for older outcomes.
-    pub(super) fn held_bytes(&self) -> usize {
-        self.held_bytes
+        self.blocks.get(task).and_then(|(block, place)| block.payloads.get(place)).unwrap_or_default()
     }
 
     /// The payloads of tasks with consecutive ids, in parts: each with its first task.
@@ -126,49 +87,22 @@ impl Ledger {
         first: TaskId,
         count: usize,
     ) -> impl Iterator<Item = (TaskId, &Payloads, Range<usize>)> {
-        self.parts(first, count).filter_map(|(task, index, places)| {
-            let block = self.blocks.get(index)?.as_deref()?;
+        parts(first, count).filter_map(|(task, places)| {
+            let (block, _) = self.blocks.get(task)?;
             Some((task, &block.payloads, places))
         })
     }
 
-    /// Tasks with consecutive ids by their blocks: the first task, the block, and the places in it.
-    fn parts(
-        &self,
-        first: TaskId,
-        count: usize,
-    ) -> impl Iterator<Item = (TaskId, usize, Range<usize>)> + use<> {
-        let (index, offset) = self.locate(first);
-        let mut done = 0;
-        std::iter::from_fn(move || {
-            let start = (offset + done) % BLOCK;
-            let length = (count - done).min(BLOCK - start);
-            let part =
-                (TaskId(first.0 + done as u64), index + (offset + done) / BLOCK, start..start + length);
-            done += length;
-            (length > 0).then_some(part)
-        })
-    }
-
-    /// Takes a task's outcome; it leaves into `out` now, or when its turn comes.
+    /// Takes a task's outcome, which leaves into `out`.
     pub(super) fn settle(
         &mut self,
         task: TaskId,
         meta: Meta,
-        result: Result<&[u8], Box<Failure>>,
+        result: Result<&[u8], &Failure>,
         out: &mut OutcomeBatch,
     ) {
-        match result {
-            Ok(value) => self.settle_run(task, meta, &one(value), out),
-            Err(failure) if self.is_next(task) => {
-                self.let_go(task, meta, Err(&failure), out);
-                self.left(task, 1, out);
-            }
-            Err(failure) => {
-                self.settle_large(task, 1);
-                self.hold(task, Held { count: 1, meta, result: HeldResult::Failed(failure) });
-            }
-        }
+        self.let_go(task, meta, result, out);
+        self.release(task, 1);
     }
 
     /// As [`settle`](Self::settle), for tasks with consecutive ids.
@@ -179,56 +113,20 @@ impl Ledger {
         values: &Strings<'_>,
         out: &mut OutcomeBatch,
     ) {
-        if self.is_next(first) {
-            self.let_go_run(first, meta, values, out);
-            self.left(first, values.len(), out);
-            return;
-        }
-        self.settle_large(first, values.len());
-        let mut kept = self.spare_values.pop().unwrap_or_default();
-        kept.fill(values);
-        self.held_bytes += values.bytes().len();
-        self.hold(first, Held { count: values.len(), meta, result: HeldResult::Values(kept) });
+        self.let_go_run(first, meta, values, out);
+        self.release(first, values.len());
     }
 
     /// As [`settle`](Self::settle), for a value that is worth no copying.
     pub(super) fn settle_long(&mut self, task: TaskId, meta: Meta, value: Vec<u8>, out: &mut OutcomeBatch) {
-        if self.is_next(task) {
-            self.let_go_long(task, meta, value, out);
-            self.left(task, 1, out);
-        } else {
-            self.settle_large(task, 1);
-            self.held_bytes += value.len();
-            self.hold(task, Held { count: 1, meta, result: HeldResult::Long(value) });
-        }
-    }
-
-    /// What lies in the arena of tasks whose outcomes wait for older ones is free, unless it leaves with them.
-    fn settle_large(&mut self, first: TaskId, count: usize) {
-        if self.large.is_empty() {
-            return;
-        }
-        for task in first.0..first.0 + count as u64 {
-            if self.with_payloads { self.large.settle(TaskId(task)) } else { self.large.remove(TaskId(task)) }
-        }
-    }
-
-    fn is_next(&self, task: TaskId) -> bool {
-        self.order == Order::Completion || task.0 == self.next_out
-    }
-
-    fn hold(&mut self, first: TaskId, held: Held) {
-        self.held.insert(first.0, held);
+        let payload = if self.with_payloads { self.payload(task) } else { &[] };
+        out.push_long(outcome(task, payload, meta, Ok(&[])), value);
+        self.release(task, 1);
     }
 
     fn let_go(&self, task: TaskId, meta: Meta, result: Result<&[u8], &Failure>, out: &mut OutcomeBatch) {
         let payload = if self.with_payloads { self.payload(task) } else { &[] };
         out.push(outcome(task, payload, meta, result));
-    }
-
-    fn let_go_long(&self, task: TaskId, meta: Meta, value: Vec<u8>, out: &mut OutcomeBatch) {
-        let payload = if self.with_payloads { self.payload(task) } else { &[] };
-        out.push_long(outcome(task, payload, meta, Ok(&[])), value);
     }
 
     fn let_go_run(&self, first: TaskId, meta: Meta, values: &Strings<'_>, out: &mut OutcomeBatch) {
@@ -250,35 +148,6 @@ impl Ledger {
         }
     }
 
-    /// Tasks with consecutive ids have left: so may those that waited for them.
-    fn left(&mut self, first: TaskId, count: usize, out: &mut OutcomeBatch) {
-        self.release(first, count);
-        if self.order == Order::Completion {
-            return;
-        }
-        self.next_out += count as u64;
-        while let Some(first) = self.held.first_entry().filter(|first| *first.key() == self.next_out) {
-            let (task, Held { count, meta, result }) = (TaskId(*first.key()), first.remove());
-            match result {
-                HeldResult::Values(mut kept) => {
-                    self.held_bytes = self.held_bytes.saturating_sub(kept.bytes.len());
-                    self.let_go_run(task, meta, &kept.strings(count), out);
-                    if self.spare_values.len() < SPARE_VALUES {
-                        kept.clear();
-                        self.spare_values.push(kept);
-                    }
-                }
-                HeldResult::Long(value) => {
-                    self.held_bytes = self.held_bytes.saturating_sub(value.len());
-                    self.let_go_long(task, meta, value, out);
-                }
-                HeldResult::Failed(failure) => self.let_go(task, meta, Err(&failure), out),
-            }
-            self.release(task, count);
-            self.next_out += count as u64;
-        }
-    }
-
     /// Forgets tasks whose outcomes have left, and each block with the last of its tasks.
     fn release(&mut self, first: TaskId, count: usize) {
         if !self.large.is_empty() {
@@ -286,35 +155,21 @@ impl Ledger {
                 self.large.remove(TaskId(task));
             }
         }
-        for (_, index, places) in self.parts(first, count) {
-            let Some(place) = self.blocks.get_mut(index) else { return };
-            let Some(block) = place else { continue };
-            block.released += places.len();
-            if block.released < BLOCK {
+        for (task, places) in parts(first, count) {
+            let Some((block, _)) = self.blocks.get_mut(task) else {
+                debug_assert!(false, "{} tasks from {task} on leave twice", places.len());
                 continue;
-            }
-            if let Some(mut block) = place.take() {
-                block.payloads.clear();
-                block.released = 0;
-                // A block that held large payloads is not worth keeping.
-                self.spare = (block.payloads.capacity() <= 1 << 20).then_some(block);
+            };
+            block.released += places.len();
+            debug_assert!(
+                block.released <= block.payloads.len(),
+                "more has left the block of {task} than came"
+            );
+            if block.released >= BLOCK {
+                self.blocks.end(task, Block::recycle);
             }
         }
-        while let Some(None) = self.blocks.front() {
-            self.blocks.pop_front();
-            self.first += 1;
-        }
     }
-
-    fn locate(&self, task: TaskId) -> (usize, usize) {
-        let block = (task.0 / BLOCK as u64).wrapping_sub(self.first);
-        (usize::try_from(block).unwrap_or(usize::MAX), (task.0 % BLOCK as u64) as usize)
-    }
-}
-
-/// One value.
-fn one(value: &[u8]) -> Strings<'_> {
-    Strings::new(value, Lengths::All(value.len()), 1)
 }
 
 fn outcome<'a>(
@@ -343,94 +198,69 @@ mod tests {
 
     const META: Meta = Meta { attempts: 1, worker: 1, micros: 0, slow: false };
 
-    fn settle_all(order: Order, tasks: &[u64]) -> Vec<(u64, Vec<u8>, Vec<u8>)> {
-        let mut ledger = Ledger::new(order, true);
-        for task in 0..tasks.len() as u64 {
-            ledger.push(&task.to_le_bytes());
-        }
-        let mut out = OutcomeBatch::new();
-        for &task in tasks {
-            ledger.settle(TaskId(task), META, Ok(&[task as u8]), &mut out);
-        }
-        assert_eq!(ledger.held_bytes(), 0);
-        out.iter().map(|o| (o.task.0, o.payload.to_vec(), o.result.unwrap().to_vec())).collect()
-    }
-
     /// A permutation of 0..5000 that leaves nothing in its place.
     fn shuffled() -> Vec<u64> {
         (0..5000).map(|i| (i * 2579 + 1234) % 5000).collect()
     }
 
     #[test]
-    fn input_order_is_restored() {
-        let got = settle_all(Order::Input, &shuffled());
-        let wanted: Vec<_> = (0..5000u64).map(|i| (i, i.to_le_bytes().to_vec(), vec![i as u8])).collect();
-        assert_eq!(got, wanted);
-    }
-
-    #[test]
-    fn completion_order_is_kept() {
-        let order = shuffled();
-        let got: Vec<u64> = settle_all(Order::Completion, &order).into_iter().map(|(id, ..)| id).collect();
-        assert_eq!(got, order);
-    }
-
-    #[test]
-    fn a_large_payload_stays_in_the_arena_until_its_outcome_leaves() {
-        let arena = Arena::new(4096).unwrap();
-        let mut ledger = Ledger::new(Order::Input, true);
-        ledger.push(b"small");
-        let mut extent = arena.take(4096).unwrap();
-        extent.fill(7);
-        ledger.push_large(extent);
-        assert_eq!((ledger.payload(TaskId(0)), ledger.payload(TaskId(1))), (&b"small"[..], &[7; 4096][..]));
+    fn outcomes_leave_with_their_payloads_as_they_come() {
+        let mut ledger = Ledger::new(true);
+        (0..5000_u64).for_each(|task| ledger.push(&task.to_le_bytes()));
         let mut out = OutcomeBatch::new();
-        ledger.settle(TaskId(1), META, Ok(b"b"), &mut out);
-        assert!(arena.take(1).is_none() && out.is_empty());
-        ledger.settle(TaskId(0), META, Ok(b"a"), &mut out);
-        assert!(arena.take(4096).is_some());
-        assert_eq!(out.get(1).unwrap().payload, [7; 4096]);
+        for task in shuffled() {
+            ledger.settle(TaskId(task), META, Ok(&[task as u8]), &mut out);
+        }
+        let got: Vec<_> =
+            out.iter().map(|o| (o.task.0, o.payload.to_vec(), o.result.unwrap().to_vec())).collect();
+        let wanted: Vec<_> =
+            shuffled().into_iter().map(|i| (i, i.to_le_bytes().to_vec(), vec![i as u8])).collect();
+        assert_eq!(got, wanted);
+        assert!(ledger.blocks.iter().filter_map(|(_, block)| block).count() <= 1);
     }
 
     #[test]
-    fn a_large_payload_that_nobody_wants_back_is_free_with_its_tasks_outcome() {
+    fn a_large_payload_leaves_the_arena_with_its_outcome() {
         let arena = Arena::new(4096).unwrap();
         let failure = Failure { reason: Reason::Cancelled, message: String::new(), history: Vec::new() };
         for end in 0..3 {
-            let mut ledger = Ledger::new(Order::Input, false);
-            ledger.push(b"small");
-            ledger.push_large(arena.take(4096).unwrap());
-            assert_eq!(ledger.unsent_large(), 1);
-            let mut out = OutcomeBatch::new();
-            match end {
-                0 => ledger.settle(TaskId(1), META, Ok(b"b"), &mut out),
-                1 => ledger.settle_long(TaskId(1), META, vec![0; 100_000], &mut out),
-                _ => ledger.settle(TaskId(1), META, Err(Box::new(failure.clone())), &mut out),
+            for with_payloads in [true, false] {
+                let mut ledger = Ledger::new(with_payloads);
+                ledger.push(b"small");
+                let mut extent = arena.take(4096).unwrap();
+                extent.fill(7);
+                ledger.push_large(extent);
+                assert_eq!((ledger.unsent_large(), ledger.payload(TaskId(1))), (1, &[7; 4096][..]));
+                let mut out = OutcomeBatch::new();
+                match end {
+                    0 => ledger.settle(TaskId(1), META, Ok(b"b"), &mut out),
+                    1 => ledger.settle_long(TaskId(1), META, vec![0; 100_000], &mut out),
+                    _ => ledger.settle(TaskId(1), META, Err(&failure), &mut out),
+                }
+                assert!(arena.take(4096).is_some(), "{end}");
+                assert_eq!(ledger.unsent_large(), 0);
+                let payload = if with_payloads { &[7; 4096][..] } else { &[] };
+                assert_eq!(out.get(0).unwrap().payload, payload);
             }
-            assert!(out.is_empty() && arena.take(4096).is_some(), "{end}");
-            assert_eq!(ledger.unsent_large(), 0);
         }
     }
 
     #[test]
-    fn long_values_leave_in_their_turn_as_the_others_do() {
-        for (order, wanted) in [(Order::Input, [0, 1, 2]), (Order::Completion, [2, 1, 0])] {
-            let mut ledger = Ledger::new(order, true);
-            (0..3).for_each(|_| ledger.push(b"payload"));
-            let mut out = OutcomeBatch::new();
-            ledger.settle_long(TaskId(2), META, vec![2; 100_000], &mut out);
-            ledger.settle(TaskId(1), META, Ok(&[1]), &mut out);
-            ledger.settle_long(TaskId(0), META, vec![0; 100_000], &mut out);
-            let got: Vec<(u64, usize)> = out.iter().map(|o| (o.task.0, o.result.unwrap().len())).collect();
-            assert_eq!(got, wanted.map(|task| (task, if task == 1 { 1 } else { 100_000 })));
-            assert_eq!(ledger.held_bytes(), 0);
-            assert!(out.total_bytes() > 200_000 && out.iter().all(|o| o.payload == b"payload"));
-        }
+    fn long_values_leave_as_the_others_do() {
+        let mut ledger = Ledger::new(true);
+        (0..3).for_each(|_| ledger.push(b"payload"));
+        let mut out = OutcomeBatch::new();
+        ledger.settle_long(TaskId(2), META, vec![2; 100_000], &mut out);
+        ledger.settle(TaskId(1), META, Ok(&[1]), &mut out);
+        ledger.settle_long(TaskId(0), META, vec![0; 100_000], &mut out);
+        let got: Vec<(u64, usize)> = out.iter().map(|o| (o.task.0, o.result.unwrap().len())).collect();
+        assert_eq!(got, [(2, 100_000), (1, 1), (0, 100_000)]);
+        assert!(out.total_bytes() > 200_000 && out.iter().all(|o| o.payload == b"payload"));
     }
 
     #[test]
     fn blocks_go_with_their_last_task() {
-        let mut ledger = Ledger::new(Order::Completion, true);
+        let mut ledger = Ledger::new(true);
         let mut out = OutcomeBatch::new();
         for task in 0..100_000u64 {
             ledger.push(b"payload");
@@ -438,7 +268,7 @@ mod tests {
                 ledger.settle(TaskId(task), META, Ok(b""), &mut out);
             }
         }
-        let kept = ledger.blocks.iter().flatten().count();
+        let kept = ledger.blocks.iter().filter_map(|(_, block)| block).count();
         assert!(kept <= 2, "{kept} blocks kept for one unfinished task");
     }
 }

@@ -22,7 +22,6 @@ mod driver;
 mod engine;
 mod frames;
 mod hall;
-mod held;
 mod holdup;
 mod large;
 mod ledger;
@@ -38,6 +37,7 @@ mod sink;
 mod source;
 mod tasks;
 mod watch;
+mod work;
 mod workers;
 
 #[cfg(test)]
@@ -46,7 +46,7 @@ mod sim;
 #[doc(hidden)]
 pub use control::{Control, Controlled, Request, Waker};
 #[doc(hidden)]
-pub use engine::{Engine, LocalWorkers, Seams, Work};
+pub use engine::{Engine, LocalWorkers, Seams};
 #[doc(hidden)]
 pub use holdup::Spent;
 #[doc(hidden)]
@@ -62,3 +62,5 @@ pub use report::{End, PoolReport, WorkerReport};
 pub use sink::{Offer, Sink};
 #[doc(hidden)]
 pub use source::{ARENA_BYTES, Incoming, InputError, Source, Supply};
+#[doc(hidden)]
+pub use work::Work;

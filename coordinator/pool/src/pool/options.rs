@@ -14,8 +14,6 @@ use crate::outcome::Reason;
 pub struct PoolOptions {
     /// How many worker processes.
     pub workers: NonZeroU32,
-    /// The order in which outcomes leave.
-    pub order: Order,
     /// Attempts after the first.
     pub retries: u32,
     /// The reasons after which a task is tried again.
@@ -48,7 +46,8 @@ pub struct PoolOptions {
     pub worker_program: Option<PathBuf>,
 }
 
-/// The order in which outcomes leave the pool.
+/// The order in which results leave. A pool hands them on as they come; whoever wants them in the order of the input
+/// puts them back into it.
 ///
 /// ```
 /// use unhurt::pool::Order;
@@ -81,7 +80,6 @@ impl Default for PoolOptions {
     fn default() -> Self {
         Self {
             workers: NonZeroU32::MIN,
-            order: Order::Input,
             retries: 2,
             retry_on: vec![Reason::Signal, Reason::Exit, Reason::Timeout, Reason::Memory, Reason::Protocol],
             timeout: None,

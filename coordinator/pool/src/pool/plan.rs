@@ -72,7 +72,7 @@ impl<'a> Plan<'a> {
             return Planned::Nothing;
         }
         let room = if has_large_to_send(queue, results) { 0 } else { queue.room().min(TAKE) };
-        if room == 0 || results.is_much() || results.holds_much() {
+        if room == 0 || results.is_much() {
             return Planned::Nothing;
         }
         self.incoming.clear();
@@ -137,7 +137,7 @@ fn has_large_to_send(queue: &mut Queue, results: &ResultQueue<'_>) -> bool {
     unsent > 0 && unsent > queue.kept_back()
 }
 
-/// A task that an earlier session has done is not run: its outcome leaves in its place.
+/// A task that an earlier session has done is not run: its outcome leaves at once.
 fn restore(outcome: &Outcome<'_>, restored: &mut Restored, queue: &mut Queue, results: &mut ResultQueue<'_>) {
     let task = queue.skip();
     let Outcome { attempts, worker, micros, slow, result, .. } = *outcome;
@@ -147,5 +147,5 @@ fn restore(outcome: &Outcome<'_>, restored: &mut Restored, queue: &mut Queue, re
     }
     restored.retried += u64::from(attempts.saturating_sub(1));
     let meta = Meta { attempts, worker, micros, slow };
-    results.put(task, meta, result.map_err(|failure| Box::new(failure.clone())));
+    results.put(task, meta, result);
 }

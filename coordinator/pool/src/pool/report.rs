@@ -30,6 +30,9 @@ pub struct PoolReport {
     pub skipped: u64,
     /// Tasks without an outcome: of a run that was stopped.
     pub unfinished: u64,
+    /// The source had no more tasks: all that there are have been planned.
+    #[doc(hidden)]
+    pub all_planned: bool,
     /// One entry a worker, in the order of their numbers.
     pub workers: Vec<WorkerReport>,
     /// How it ended.

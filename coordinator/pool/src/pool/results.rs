@@ -1,4 +1,4 @@
-//! The result queue: outcomes on their way out, in the order in which they are to leave.
+//! The result queue: outcomes on their way out, as they come.
 
 use protocol::TaskId;
 
@@ -9,15 +9,10 @@ use crate::outcome::{Failure, Meta, OutcomeBatch, Strings};
 /// How many outcomes are handed to the sink at once, at most.
 const OUTBOX: usize = 8192;
 const OUTBOX_BYTES: usize = 1 << 20;
-/// Values that wait for older ones, in bytes, before nothing new is leased.
-const HELD_BYTES: usize = 256 << 20;
-/// The same, before no more tasks are taken in: values of tasks that are done already must never keep the
-/// oldest task from being leased.
-const HELD_DONE_BYTES: usize = HELD_BYTES / 2;
 
 /// Outcomes between the queue and the sink.
 pub(super) struct ResultQueue<'a> {
-    /// The tasks' payloads, and the outcomes that wait for older ones.
+    /// The tasks' payloads.
     pub(super) ledger: Ledger,
     outbox: OutcomeBatch,
     sink: &'a mut dyn Sink,
@@ -39,7 +34,7 @@ pub(super) enum Flushed {
 impl<'a> ResultQueue<'a> {
     pub(super) fn new(options: &PoolOptions, sink: &'a mut dyn Sink) -> Self {
         Self {
-            ledger: Ledger::new(options.order, options.payloads_in_outcomes),
+            ledger: Ledger::new(options.payloads_in_outcomes),
             outbox: OutcomeBatch::new(),
             sink,
             congested: false,
@@ -58,7 +53,7 @@ impl<'a> ResultQueue<'a> {
     }
 
     /// Puts in one outcome.
-    pub(super) fn put(&mut self, task: TaskId, meta: Meta, result: Result<&[u8], Box<Failure>>) {
+    pub(super) fn put(&mut self, task: TaskId, meta: Meta, result: Result<&[u8], &Failure>) {
         self.ledger.settle(task, meta, result, &mut self.outbox);
     }
 
@@ -82,11 +77,6 @@ impl<'a> ResultQueue<'a> {
         self.outbox.len() >= OUTBOX || self.outbox.total_bytes() >= OUTBOX_BYTES
     }
 
-    /// True if so much waits for older outcomes that no more tasks should be taken in.
-    pub(super) fn holds_much(&self) -> bool {
-        self.ledger.held_bytes() > HELD_DONE_BYTES
-    }
-
     /// Hands outcomes on.
     pub(super) fn flush(&mut self) -> Flushed {
         if self.closed {
@@ -104,7 +94,7 @@ impl<'a> ResultQueue<'a> {
                 }
             }
         }
-        let full = !self.outbox.is_empty() || self.ledger.held_bytes() > HELD_BYTES;
+        let full = !self.outbox.is_empty();
         if full == self.congested {
             return Flushed::AsBefore;
         }

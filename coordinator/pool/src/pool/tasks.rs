@@ -69,7 +69,7 @@ impl<'a> Tasks<'a> {
 
     /// Puts what the source has into the queue, as far as there is room. True if there may be more.
     pub(super) fn feed(&mut self, watch: &mut Watch<'_>) -> bool {
-        // Tasks that are done take no room in the queue: their outcomes have to leave, or to wait in the result queue.
+        // Tasks that are done take no room in the queue: their outcomes have to leave.
         self.flush_if_much(watch);
         match self.plan.take(&mut self.queue, &mut self.books.results) {
             Planned::Nothing => return false,
@@ -106,6 +106,12 @@ impl<'a> Tasks<'a> {
         }
     }
 
+    /// Holds back what would be leased, or no more.
+    pub(super) fn hold(&mut self, hold: bool, watch: &mut Watch<'_>) {
+        let full = hold || self.books.results.is_congested();
+        self.tell(Event::Congested(full), Cause::Other, watch);
+    }
+
     /// Hands on what there is when it has become much.
     pub(super) fn flush_if_much(&mut self, watch: &mut Watch<'_>) {
         if self.books.results.is_much() {
@@ -140,6 +146,7 @@ impl<'a> Tasks<'a> {
             counts: self.plan.add_restored(counts),
             skipped: self.plan.skipped(),
             unfinished: self.queue.unfinished(),
+            all_planned: !self.plan.goes_on() && !matches!(end, Some(End::BadInput(_))),
             end: end.or(too_many).unwrap_or(End::Done),
             workers: std::mem::take(&mut self.books.reports),
             spent,

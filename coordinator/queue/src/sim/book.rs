@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ids::TaskId;
 
-use super::ensure;
 use crate::Reason;
+use crate::holds::holds;
 use crate::{
     BatchId, Counts, Death, Event, KillReason, QueueConfig, Report, Running, Time, Verdict, WorkerId,
 };
@@ -68,6 +68,15 @@ pub(super) enum Phase {
     Killed(KillReason),
 }
 
+/// What the queue has been told of a process.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) recycle: bool,
+    pub(super) broke: bool,
+    /// A task was cancelled while it had it.
+    pub(super) has_cancelled: bool,
+}
+
 /// What is known of a worker's place.
 #[derive(Debug)]
 pub(super) struct Seat {
@@ -84,10 +93,7 @@ pub(super) struct Seat {
     pub(super) recalled: Vec<BatchId>,
     /// Tasks leased to this process and not taken back.
     pub(super) total: u64,
-    pub(super) recycle: bool,
-    pub(super) broke: bool,
-    /// A task was cancelled while it had it.
-    pub(super) has_cancelled: bool,
+    pub(super) told: Told,
     pub(super) observed: Option<Running>,
     pub(super) heard: Time,
 }
@@ -99,35 +105,52 @@ pub(super) enum Course {
     Abort,
 }
 
-/// Everything that has happened.
+/// How far the run has come.
 #[derive(Debug)]
-pub(super) struct Book {
-    pub(super) config: QueueConfig,
-    pub(super) tasks: Vec<Entry>,
-    pub(super) seats: Vec<Seat>,
+pub(super) struct Run {
     pub(super) course: Course,
     pub(super) planning: bool,
     pub(super) congested: bool,
     pub(super) joined: bool,
     pub(super) gave_up: bool,
-    pub(super) counts: Counts,
-    pub(super) unfinished: u64,
-    pub(super) oldest: usize,
-    pub(super) held_bytes: usize,
+    /// Since when no task needs a worker any more.
+    pub(super) over_since: Option<Time>,
+}
+
+/// Tasks that wait to be leased.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
     /// Never leased, by priority, in the order of their ids.
     pub(super) fresh: BTreeMap<i32, VecDeque<TaskId>>,
     /// How many have come back uncharged and wait in a lane, by priority.
     pub(super) returned: BTreeMap<i32, usize>,
     pub(super) groups: Vec<VecDeque<TaskId>>,
     pub(super) lone: usize,
-    /// Reports of the event at hand that must be settled.
+}
+
+/// What the queue's answer to the event at hand must tell.
+#[derive(Debug, Default)]
+pub(super) struct Due {
+    /// Reports that must be settled.
     pub(super) reports: Vec<Option<Report>>,
-    /// The charge that the death at hand must lead to.
+    /// The charge that a death must lead to.
     pub(super) blamed: Option<(TaskId, Reason)>,
     /// Cancelled tasks that nobody has any more: they must be told to have ended.
     pub(super) ending: BTreeSet<TaskId>,
-    /// Since when no task needs a worker any more.
-    pub(super) over_since: Option<Time>,
+}
+
+/// Everything that has happened.
+#[derive(Debug)]
+pub(super) struct Book {
+    pub(super) config: QueueConfig,
+    pub(super) tasks: Vec<Entry>,
+    pub(super) seats: Vec<Seat>,
+    pub(super) run: Run,
+    pub(super) counts: Counts,
+    pub(super) unfinished: u64,
+    pub(super) held_bytes: usize,
+    pub(super) waiting: Waiting,
+    pub(super) due: Due,
     /// What this run has met, so that seeds that meet nothing are noticed.
     pub(super) met: BTreeSet<&'static str>,
 }
@@ -143,9 +166,7 @@ impl Book {
             batches: VecDeque::new(),
             recalled: Vec::new(),
             total: 0,
-            recycle: false,
-            broke: false,
-            has_cancelled: false,
+            told: Told::default(),
             observed: None,
             heard: Time(0),
         };
@@ -153,23 +174,19 @@ impl Book {
             seats: (0..config.workers).map(|_| seat()).collect(),
             config,
             tasks: Vec::new(),
-            course: Course::Work,
-            planning: true,
-            congested: false,
-            joined: false,
-            gave_up: false,
+            run: Run {
+                course: Course::Work,
+                planning: true,
+                congested: false,
+                joined: false,
+                gave_up: false,
+                over_since: None,
+            },
             counts: Counts::default(),
             unfinished: 0,
-            oldest: 0,
             held_bytes: 0,
-            fresh: BTreeMap::new(),
-            returned: BTreeMap::new(),
-            groups: Vec::new(),
-            lone: 0,
-            reports: Vec::new(),
-            blamed: None,
-            ending: BTreeSet::new(),
-            over_since: None,
+            waiting: Waiting::default(),
+            due: Due::default(),
             met: BTreeSet::new(),
         }
     }
@@ -182,7 +199,7 @@ impl Book {
         priority: i32,
         done: bool,
     ) -> Result<(), String> {
-        ensure!(task.0 as usize == self.tasks.len(), "task {task} was put as number {}", self.tasks.len());
+        holds!(task.0 as usize == self.tasks.len(), "task {task} was put as number {}", self.tasks.len());
         let place = if done { Place::Done } else { Place::Fresh };
         self.tasks.push(Entry {
             place,
@@ -198,23 +215,16 @@ impl Book {
         if !done {
             self.unfinished += 1;
             self.held_bytes += bytes;
-            self.fresh.entry(priority).or_default().push_back(task);
+            self.waiting.fresh.entry(priority).or_default().push_back(task);
         }
-        self.advance();
         let held = self.held();
-        ensure!(held <= self.config.window as u64, "{held} tasks are held");
+        holds!(held <= self.config.window as u64, "{held} tasks are held");
         Ok(())
     }
 
     /// What counts towards the window.
     pub(super) fn held(&self) -> u64 {
-        if self.config.in_order { (self.tasks.len() - self.oldest) as u64 } else { self.unfinished }
-    }
-
-    fn advance(&mut self) {
-        while self.tasks.get(self.oldest).is_some_and(|entry| entry.place == Place::Done) {
-            self.oldest += 1;
-        }
+        self.unfinished
     }
 
     pub(super) fn finish(&mut self, task: TaskId) {
@@ -222,7 +232,6 @@ impl Book {
         entry.place = Place::Done;
         self.held_bytes -= entry.bytes;
         self.unfinished -= 1;
-        self.advance();
     }
 
     /// True where this worker has the task for this attempt.
@@ -242,26 +251,26 @@ impl Book {
                     seat.served |= matches!(seat.phase, Phase::Starting { since } if late(since));
                 }
             }
-            Event::PlanEnded => self.planning = false,
-            Event::Congested(congested) => self.congested = congested,
+            Event::PlanEnded => self.run.planning = false,
+            Event::Congested(congested) => self.run.congested = congested,
             Event::Started { worker } => self.note_started(now, worker),
             Event::Outcomes { worker, reports, .. } => self.note_outcomes(now, worker, reports),
             Event::Recalled { worker, batch, started } => self.note_recalled(worker, batch, started),
             Event::Observed { worker, running } => self.seats[worker.index()].observed = running,
-            Event::Recycle { worker } => self.seats[worker.index()].recycle = true,
-            Event::Broke { worker } => self.seats[worker.index()].broke = true,
+            Event::Recycle { worker } => self.seats[worker.index()].told.recycle = true,
+            Event::Broke { worker } => self.seats[worker.index()].told.broke = true,
             Event::Died { worker, running, unreported, death } => {
                 self.note_died(worker, running, unreported, death);
             }
             Event::Cancel { tasks } => self.note_cancelled(now, tasks),
             Event::Stop => self.stop(now),
-            Event::Abort => self.course = Course::Abort,
+            Event::Abort => self.run.course = Course::Abort,
         }
     }
 
     pub(super) fn stop(&mut self, now: Time) {
-        if self.course == Course::Work {
-            self.course = Course::Stop { until: now.after(self.config.grace) };
+        if self.run.course == Course::Work {
+            self.run.course = Course::Stop { until: now.after(self.config.grace) };
         }
     }
 
@@ -290,7 +299,7 @@ impl Book {
                 self.counts.ignored_reports += 1;
                 self.met.insert("ignored report");
             }
-            self.reports.push(valid.then_some(report));
+            self.due.reports.push(valid.then_some(report));
         }
         self.drop_finished_batches(at);
     }
@@ -331,8 +340,8 @@ impl Book {
         // Nonsense is noticed late: any of those that have run since the last report may have said it.
         let may_be = unreported + usize::from(running.is_some());
         let known = running.map(|running| running.task).filter(|_| !nonsense || unreported == 0);
-        self.blamed = self.blame(phase, known, death, &hands);
-        if let Some((task, _)) = self.blamed {
+        self.due.blamed = self.blame(phase, known, death, &hands);
+        if let Some((task, _)) = self.due.blamed {
             self.tasks[task.0 as usize].kills += 1;
             hands.retain(|other| *other != task);
         } else if let (Death::Crash(_), Some(first)) = (death, hands.first())
@@ -352,7 +361,7 @@ impl Book {
             self.met.insert("suspicion");
         }
         self.give_back(&hands, "cancelled at a death");
-        let ended = self.blamed.is_some() || !self.ending.is_empty();
+        let ended = self.due.blamed.is_some() || !self.due.ending.is_empty();
         let progressed = self.seats[at].progressed || ended;
         let seat = &mut self.seats[at];
         seat.streak = if progressed { 0 } else { seat.streak + 1 };
@@ -405,19 +414,19 @@ impl Book {
             let entry = &mut self.tasks[task.0 as usize];
             if entry.cancelled.is_some() {
                 entry.place = Place::Ending;
-                self.ending.insert(*task);
+                self.due.ending.insert(*task);
                 self.met.insert(how_cancelled);
             } else if entry.is_quarantined() {
                 entry.place = Place::Lone;
-                self.lone += 1;
+                self.waiting.lone += 1;
             } else {
                 let group = *groups.entry(entry.priority).or_insert_with(|| {
-                    self.groups.push(VecDeque::new());
-                    self.groups.len() - 1
+                    self.waiting.groups.push(VecDeque::new());
+                    self.waiting.groups.len() - 1
                 });
                 entry.place = Place::Returned { group };
-                *self.returned.entry(entry.priority).or_default() += 1;
-                self.groups[group].push_back(*task);
+                *self.waiting.returned.entry(entry.priority).or_default() += 1;
+                self.waiting.groups[group].push_back(*task);
             }
         }
     }
@@ -430,7 +439,7 @@ impl Book {
     }
 
     pub(super) fn is_done(&self) -> bool {
-        !self.planning && self.unfinished == 0
+        !self.run.planning && self.unfinished == 0
     }
 
     pub(super) fn failed(verdict: Verdict) -> Option<Reason> {

@@ -3,42 +3,44 @@
 use ids::TaskId;
 
 use super::book::{Book, Phase, Place};
-use super::ensure;
+use crate::holds::holds;
 use crate::{Time, cancel};
 
 impl Book {
     /// What nobody has ends now; what a worker has must end soon.
     pub(super) fn note_cancelled(&mut self, now: Time, tasks: &[TaskId]) {
         for task in tasks {
-            let Some(entry) = self.tasks.get_mut(task.0 as usize).filter(|_| !self.joined) else { continue };
+            let Some(entry) = self.tasks.get_mut(task.0 as usize).filter(|_| !self.run.joined) else {
+                continue;
+            };
             let priority = entry.priority;
             match entry.place {
                 Place::Fresh => {
-                    self.fresh.entry(priority).or_default().retain(|other| other != task);
+                    self.waiting.fresh.entry(priority).or_default().retain(|other| other != task);
                 }
                 Place::Returned { group } => {
-                    self.groups[group].retain(|other| other != task);
-                    *self.returned.entry(priority).or_default() -= 1;
+                    self.waiting.groups[group].retain(|other| other != task);
+                    *self.waiting.returned.entry(priority).or_default() -= 1;
                 }
-                Place::Lone => self.lone -= 1,
+                Place::Lone => self.waiting.lone -= 1,
                 Place::Waiting { .. } => {}
                 Place::Leased { seat, .. } => {
                     entry.cancelled.get_or_insert(now);
-                    self.seats[seat].has_cancelled = true;
+                    self.seats[seat].told.has_cancelled = true;
                     continue;
                 }
                 Place::Reported | Place::Ending | Place::Done => continue,
             }
             entry.place = Place::Ending;
-            self.ending.insert(*task);
+            self.due.ending.insert(*task);
             self.met.insert("cancelled in its lane");
         }
     }
 
     pub(super) fn check_ended(&mut self, task: TaskId, attempts: u32) -> Result<(), String> {
-        ensure!(self.ending.remove(&task), "task {task} is told to be cancelled");
+        holds!(self.due.ending.remove(&task), "task {task} is told to be cancelled");
         let charged = self.tasks[task.0 as usize].charged;
-        ensure!(attempts == charged, "task {task} has {charged} failed attempts, not {attempts}");
+        holds!(attempts == charged, "task {task} has {charged} failed attempts, not {attempts}");
         self.finish(task);
         self.counts.failed += 1;
         self.counts.cancelled += 1;
@@ -57,7 +59,7 @@ impl Book {
     pub(super) fn check_warned(&mut self, at: usize, task: TaskId) -> Result<(), String> {
         let runs = self.seats[at].observed.is_some_and(|seen| seen.task == task);
         let cancelled = self.tasks.get(task.0 as usize).is_some_and(|entry| entry.cancelled.is_some());
-        ensure!(runs && cancelled, "a warning of task {task}, which is not cancelled or does not run");
+        holds!(runs && cancelled, "a warning of task {task}, which is not cancelled or does not run");
         self.met.insert("warning");
         Ok(())
     }
@@ -68,7 +70,7 @@ impl Book {
         let Place::Leased { seat, .. } = entry.place else { return Ok(()) };
         let late = entry.cancelled.is_some_and(|at| at <= since);
         let kept = late && !matches!(self.seats[seat].phase, Phase::Killed(_));
-        ensure!(!kept, "task {task} was cancelled long ago, and its worker still has it");
+        holds!(!kept, "task {task} was cancelled long ago, and its worker still has it");
         Ok(())
     }
 }

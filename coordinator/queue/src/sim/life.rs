@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use ids::TaskId;
 
-use super::ensure;
-use super::process::{Attempt, Ending, Lease, Life, Parcel, Process};
+use super::process::{Attempt, Ending, Lease, Life, Manners, Parcel, Process};
 use super::scenario::{Lengths, Mischief};
 use super::world::{Happening, Message, World};
 use crate::Reason;
+use crate::holds::holds;
 use crate::{BatchId, Death, Report, Time, Verdict, WorkerId};
 
 impl World {
@@ -44,8 +44,8 @@ impl World {
         let lies = self.rng.chance(self.scenario.faults.liars);
         let lingers = self.rng.chance(self.scenario.faults.linger);
         let ever_fresh = lies && self.rng.chance(300);
-        let process = Process::new(incarnation, lies, lingers);
-        self.processes[worker.index()] = Some(Process { ever_fresh, ..process });
+        let manners = Manners { lies, ever_fresh, lingers };
+        self.processes[worker.index()] = Some(Process::new(incarnation, manners));
         if !self.rng.chance(self.scenario.faults.stillbirth) {
             let at = self.now.after(self.rng.micros(50, 5_000));
             return self.happens(at, Happening::Greet { worker, incarnation });
@@ -85,7 +85,7 @@ impl World {
     pub(super) fn recall(&mut self, worker: WorkerId, batch: BatchId, keep: usize) {
         let Some(process) = self.process(worker) else { return };
         let mut started = process.recall(batch, keep);
-        let (incarnation, lies) = (process.incarnation, process.lies);
+        let (incarnation, lies) = (process.incarnation, process.manners.lies);
         if lies && self.rng.chance(300) {
             // To claim more than it will run would be to lose tasks, which only a time limit finds.
             let most = if self.scenario.config.timeout.is_some() { usize::MAX } else { started };
@@ -194,7 +194,7 @@ impl World {
         let Some(process) = self.process(worker) else { return };
         let lease = process.claim();
         let is_pill = matches!(process.inbox.front(), Some(Parcel::Pill));
-        let lingers = process.lingers;
+        let lingers = process.manners.lingers;
         if lease.is_none() || process.finished.len() as u64 >= group {
             self.tell(worker);
         }
@@ -271,7 +271,7 @@ impl World {
     /// True where the queue could know that this worker runs this task, and has not decided to kill it.
     fn is_watched(&mut self, worker: WorkerId, task: TaskId, attempt: u32) -> bool {
         let has = self.book.has(worker.index(), task, attempt);
-        has && self.process(worker).is_some_and(|process| !process.doomed && !process.lies)
+        has && self.process(worker).is_some_and(|process| !process.doomed && !process.manners.lies)
     }
 
     /// The hard limit is kept: whoever runs into it is killed within the time of a few messages.
@@ -286,7 +286,7 @@ impl World {
         let Some(attempt) = process.current else { return Ok(()) };
         let same = attempt.lease.task == task && attempt.since == since;
         let overdue = same && self.is_watched(worker, task, attempt.lease.attempt);
-        ensure!(!overdue, "task {task} runs past its limit on {worker}");
+        holds!(!overdue, "task {task} runs past its limit on {worker}");
         Ok(())
     }
 
@@ -298,7 +298,7 @@ impl World {
             && self.is_watched(worker, task, number)
         {
             let slow = self.book.tasks[task.0 as usize].slow;
-            ensure!(slow, "task {task} has passed the soft limit unnoticed on {worker}");
+            holds!(slow, "task {task} has passed the soft limit unnoticed on {worker}");
         }
         Ok(())
     }

@@ -17,16 +17,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use world::{Run, World};
 
-/// Returns an error with the message unless the condition holds.
-macro_rules! ensure {
-    ($condition:expr, $($message:tt)+) => {
-        if !$condition {
-            return Err(format!($($message)+));
-        }
-    };
-}
-use ensure;
-
 /// As many as an ordinary test run can afford.
 const SEEDS: u64 = 2_000;
 

@@ -51,14 +51,21 @@ pub(super) struct Attempt {
     pub(super) ending: Ending,
 }
 
+/// How a process behaves.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Manners {
+    pub(super) lies: bool,
+    /// Its status cell says, at every look, that its task has just begun.
+    pub(super) ever_fresh: bool,
+    /// It does not go when it has its pill.
+    pub(super) lingers: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct Process {
     pub(super) incarnation: u32,
     pub(super) life: Life,
-    pub(super) lies: bool,
-    /// Its status cell says, at every look, that its task has just begun.
-    pub(super) ever_fresh: bool,
-    pub(super) lingers: bool,
+    pub(super) manners: Manners,
     /// Stopped by a signal: it does nothing more, but can be killed.
     pub(super) stopped: bool,
     /// A kill is on its way.
@@ -75,13 +82,11 @@ pub(super) struct Process {
 }
 
 impl Process {
-    pub(super) fn new(incarnation: u32, lies: bool, lingers: bool) -> Self {
+    pub(super) fn new(incarnation: u32, manners: Manners) -> Self {
         Self {
             incarnation,
             life: Life::Booting,
-            lies,
-            ever_fresh: false,
-            lingers,
+            manners,
             stopped: false,
             doomed: false,
             stirs: false,
@@ -126,10 +131,10 @@ impl Process {
             attempt: attempt.lease.attempt,
             since: attempt.since,
         });
-        if self.ever_fresh {
+        if self.manners.ever_fresh {
             return truth.map(|running| Running { since: now, ..running });
         }
-        if !self.lies || rng.chance(300) {
+        if !self.manners.lies || rng.chance(300) {
             return truth;
         }
         let since = Time(rng.below(now.0.saturating_mul(2).max(1)));
@@ -145,7 +150,7 @@ impl Process {
         if rng.chance(700) {
             reports = in_runs(&reports);
         }
-        if self.lies {
+        if self.manners.lies {
             for _ in 0..rng.below(4) {
                 lie(&mut reports, planned, may_drop, rng);
             }

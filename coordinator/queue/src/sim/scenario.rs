@@ -166,7 +166,6 @@ fn config(rng: &mut Rng) -> QueueConfig {
         workers: rng.range(1, 5) as u32,
         window: rng.pick(&[1, 2, 5, 20, 100, 1000]),
         window_bytes: if rng.chance(200) { rng.range(1, 5000) as usize } else { 16 << 20 },
-        in_order: rng.chance(500),
         retries: rng.below(4) as u32,
         retry_on,
         backoff: rng.pick(&[0, 100, 10_000, 30_000]).into_micros(),

@@ -6,10 +6,10 @@ use std::time::Duration;
 use ids::TaskId;
 
 use super::book::Book;
-use super::ensure;
 use super::process::{Lease, Parcel, Process};
 use super::rng::Rng;
 use super::scenario::Scenario;
+use crate::holds::holds;
 use crate::{BatchId, Death, Decisions, Event, Leases, Order, Queue, Report, Running, Said, Time, WorkerId};
 
 /// More than any run needs, by far.
@@ -100,6 +100,21 @@ pub(super) struct Run {
     pub(super) met: BTreeSet<&'static str>,
 }
 
+/// What is yet to happen, by time; of one time in the order in which it was planned.
+#[derive(Debug, Default)]
+struct Agenda {
+    list: BTreeMap<(Time, u64), Happening>,
+    added: u64,
+}
+
+/// What would go on for ever if the queue had no end.
+#[derive(Debug, Default)]
+struct Spent {
+    events: u32,
+    // In a row, without that time passes.
+    wakes: u32,
+}
+
 pub(super) struct World {
     pub(super) seed: u64,
     pub(super) scenario: Scenario,
@@ -108,11 +123,9 @@ pub(super) struct World {
     pub(super) book: Book,
     pub(super) processes: Vec<Option<Process>>,
     queue: Queue,
-    agenda: BTreeMap<(Time, u64), Happening>,
+    agenda: Agenda,
     planned: u64,
-    happenings: u64,
-    events: u32,
-    wakes: u32,
+    spent: Spent,
     out: Decisions,
     trace: Option<Vec<String>>,
 }
@@ -136,11 +149,9 @@ impl World {
             book: Book::new(config.clone()),
             processes: (0..config.workers).map(|_| None).collect(),
             queue: Queue::new(config),
-            agenda: BTreeMap::new(),
+            agenda: Agenda::default(),
             planned: 0,
-            happenings: 0,
-            events: 0,
-            wakes: 0,
+            spent: Spent::default(),
             out: Decisions::default(),
             trace: traced.then(|| vec![format!("{scenario:#?}")]),
             scenario,
@@ -172,15 +183,15 @@ impl World {
     }
 
     pub(super) fn happens(&mut self, at: Time, happening: Happening) {
-        self.happenings += 1;
-        self.agenda.insert((at, self.happenings), happening);
+        self.agenda.added += 1;
+        self.agenda.list.insert((at, self.agenda.added), happening);
     }
 
     fn run(&mut self) -> Result<(), String> {
         self.hand_in(Event::Tick)?;
-        while !self.book.joined {
+        while !self.book.run.joined {
             self.put_some()?;
-            if !self.book.joined {
+            if !self.book.run.joined {
                 self.advance()?;
             }
         }
@@ -189,8 +200,8 @@ impl World {
 
     /// After the join nothing is to be done, whatever comes in.
     fn hear_the_rest(&mut self) -> Result<(), String> {
-        ensure!(self.queue.next_deadline().is_none(), "a deadline after the join");
-        while let Some(((at, _), happening)) = self.agenda.pop_first() {
+        holds!(self.queue.next_deadline().is_none(), "a deadline after the join");
+        while let Some(((at, _), happening)) = self.agenda.list.pop_first() {
             self.now = at;
             self.happen(happening)?;
         }
@@ -209,7 +220,7 @@ impl World {
             }
             self.hand_in(Event::Tick)?;
         }
-        if self.book.planning && (self.planned == self.scenario.tasks) && !self.book.joined {
+        if self.book.run.planning && (self.planned == self.scenario.tasks) && !self.book.run.joined {
             self.hand_in(Event::PlanEnded)?;
         }
         Ok(())
@@ -233,22 +244,22 @@ impl World {
 
     /// Goes on to what happens next.
     fn advance(&mut self) -> Result<(), String> {
-        let next = self.agenda.first_key_value().map(|((at, _), _)| *at);
+        let next = self.agenda.list.first_key_value().map(|((at, _), _)| *at);
         let wake = self.queue.next_deadline().map(|at| at.after(self.scenario.lateness).max(self.now));
         match (next, wake) {
             // There is more to put, and room for it.
             (None, None) if self.planned < self.scenario.tasks && self.queue.room() > 0 => Ok(()),
             (None, None) => Err(format!("deadlock with {} unfinished tasks", self.book.unfinished)),
             (next, Some(wake)) if next.is_none_or(|next| wake < next) => {
-                self.wakes = if wake == self.now { self.wakes + 1 } else { 0 };
-                ensure!(self.wakes < MAX_WAKES, "the queue is woken for ever at {wake:?}");
+                self.spent.wakes = if wake == self.now { self.spent.wakes + 1 } else { 0 };
+                holds!(self.spent.wakes < MAX_WAKES, "the queue is woken for ever at {wake:?}");
                 self.now = wake;
                 self.hand_in(Event::Tick)
             }
             _ => {
-                let Some(((at, _), happening)) = self.agenda.pop_first() else { return Ok(()) };
+                let Some(((at, _), happening)) = self.agenda.list.pop_first() else { return Ok(()) };
                 self.now = at;
-                self.wakes = 0;
+                self.spent.wakes = 0;
                 self.happen(happening)
             }
         }
@@ -351,8 +362,8 @@ impl World {
 
     /// Gives the queue an event, checks its answer and does what it says.
     pub(super) fn hand_in(&mut self, event: Event<'_>) -> Result<(), String> {
-        self.events += 1;
-        ensure!(self.events < MAX_EVENTS, "no end after {MAX_EVENTS} events");
+        self.spent.events += 1;
+        holds!(self.spent.events < MAX_EVENTS, "no end after {MAX_EVENTS} events");
         self.queue.handle(self.now, event, &mut self.out);
         let out: Vec<Said> = self.out.take().collect();
         if let Some(trace) = &mut self.trace {

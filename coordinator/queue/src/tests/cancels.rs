@@ -148,7 +148,7 @@ fn cancelled_tasks_are_no_failures_of_the_job_and_what_is_not_there_is_ignored()
 
 #[test]
 fn a_lane_of_cancelled_tasks_does_not_grow() {
-    let mut rig = Rig::new(QueueConfig { in_order: false, ..config(1, 1) }, 0);
+    let mut rig = Rig::new(config(1, 1), 0);
     for task in 0..10_000 {
         rig.put();
         cancel(&mut rig, &[task]);

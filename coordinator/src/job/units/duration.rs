@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use super::{ValueError, scaled, split_number};
+use super::number::{ValueError, scaled, split_number};
 
 /// Longer ones are mistakes, and sums of them with a clock must not overflow.
 const LONGEST: Duration = Duration::from_secs(10_000 * 86_400);

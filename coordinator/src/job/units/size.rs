@@ -1,6 +1,6 @@
 //! Amounts of memory: `1GiB`, `512MB`, or a bare number of bytes.
 
-use super::{ValueError, scaled, split_number};
+use super::number::{ValueError, scaled, split_number};
 
 /// Names in lower case, and bytes; within each base from small to large.
 const UNITS: [(&str, u64); 9] = [

@@ -1,6 +1,6 @@
 //! A list of integers, written whichever of two ways is shorter.
 
-use super::BadBlock;
+use super::format::BadBlock;
 
 const PLAIN: u8 = 0;
 const RUNS: u8 = 1;

@@ -21,30 +21,12 @@
 //! Reading believes nothing: any bytes give either a block or a [`BadBlock`].
 
 mod column;
+mod format;
 mod read;
 mod write;
 
 pub(super) use read::{Block, read_tasks};
 pub(super) use write::BlockBuilder;
-
-const FORMAT: u8 = 1;
-
-/// The most outcomes in a block. Blocks never cross a multiple of it, so that a straggler's block spans few
-/// tasks and reading in input order has few blocks open at once.
-pub(super) const BLOCK_TASKS: u64 = 1 << 16;
-
-/// Why some bytes are no block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BadBlock {
-    #[error("a block is cut short")]
-    Short,
-    #[error("a block's checksum does not fit")]
-    Checksum,
-    #[error("a block has an unknown format")]
-    Format,
-    #[error("a block contradicts itself")]
-    Nonsense,
-}
 
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,7 @@
 use protocol::TaskId;
 
 use super::column::{take_column, take_varint};
-use super::{BLOCK_TASKS, BadBlock, FORMAT};
+use super::format::{BLOCK_TASKS, BadBlock, FORMAT};
 use crate::outcome::Outcome;
 
 /// An unpacked block.

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 use protocol::TaskId;
 
+use super::format::{BadBlock, FORMAT};
 use super::*;
 use crate::outcome::Outcome;
 

@@ -3,7 +3,7 @@
 use protocol::TaskId;
 
 use super::column::{Column, push_varint};
-use super::{BLOCK_TASKS, FORMAT};
+use super::format::{BLOCK_TASKS, FORMAT};
 use crate::outcome::Outcome;
 
 /// Values of this many bytes end a block, so that reading needs little memory at a time.

@@ -177,5 +177,5 @@ fn a_run_whose_place_another_takes_is_passed_over_until_it_is_named() {
 
 fn stored_as(store: &mut crate::store::Store, run: &crate::store::RunInfo, end: RunEnd) {
     let claimed = store.claim(run, Purpose::Resume, noon()).unwrap();
-    start(store, claimed, options(1)).writer.finish(end, None).unwrap();
+    start(store, claimed, options(1)).finish(end, None).unwrap();
 }

@@ -18,15 +18,15 @@ fn crashed(place: &Place) -> (Vec<u8>, Vec<u8>, Vec<usize>, RunId) {
     let id = run.info.id.clone();
     let log = wal(&place.path());
     let mut ends = vec![fs::metadata(&log).unwrap().len() as usize];
-    let watched = start(&store, run, options(1));
+    let writer = start(&store, run, options(1));
     for group in 0..GROUPS {
-        watched.send(good(group * 10..group * 10 + 10));
-        watched.committed.recv().unwrap();
+        send(&writer, good(group * 10..group * 10 + 10));
+        writer.barrier().unwrap();
         ends.push(fs::metadata(&log).unwrap().len() as usize);
     }
     // Taken while the writer is still there, as a kill would.
     let state = (fs::read(place.path()).unwrap(), fs::read(&log).unwrap(), ends, id);
-    drop(watched);
+    drop(writer);
     state
 }
 

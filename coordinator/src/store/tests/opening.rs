@@ -92,9 +92,9 @@ fn a_new_run_is_on_the_disk_before_it_is_written_back_into_the_file() {
     assert!(log() > 256 * 4096, "the log is long enough to be written back: {}", log());
     assert!(fs::read(place.path()).unwrap() == file, "which nothing has asked the disk to keep so far");
     let info = run.info.clone();
-    let watched = start(&store, run, options(1));
-    watched.send(good([0]));
-    watched.writer.finish(RunEnd::Finished, None).unwrap();
+    let writer = start(&store, run, options(1));
+    send(&writer, good([0]));
+    writer.finish(RunEnd::Finished, None).unwrap();
     assert!(fs::read(place.path()).unwrap().len() > file.len(), "a commit that waits writes it back");
     assert_eq!(store.details(&info).unwrap().fingerprint.inputs.len(), 20_000);
 }

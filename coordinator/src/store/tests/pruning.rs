@@ -37,9 +37,9 @@ fn a_run_at_work_is_not_pruned() {
     let all = Prune { keep: Some(0), ..Prune::default() };
     let pruned = store.prune(&all).unwrap();
     assert_eq!((pruned.removed.len(), ids(&pruned.alive)), (0, vec![run.info.id.as_str()]));
-    let watched = start(&store, run, options(1));
-    watched.send(good([1]));
-    watched.writer.finish(RunEnd::Finished, None).unwrap();
+    let writer = start(&store, run, options(1));
+    send(&writer, good([1]));
+    writer.finish(RunEnd::Finished, None).unwrap();
     assert_eq!(store.prune(&all).unwrap().removed.len(), 1);
 }
 

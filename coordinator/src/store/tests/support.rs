@@ -1,17 +1,13 @@
 //! Runs and outcomes to test with.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crossbeam_channel::{Receiver, unbounded};
 use protocol::TaskId;
 use tempfile::TempDir;
 
 use crate::outcome::{AttemptRecord, Failure, Outcome, OutcomeBatch, Reason};
-use crate::store::{
-    ClaimedRun, Fingerprint, Hooks, NewRun, Purpose, Refused, RunEnd, RunInfo, Store, Writer, WriterOptions,
-};
+use crate::store::{ClaimedRun, Fingerprint, NewRun, Purpose, RunEnd, RunInfo, Store, Writer, WriterOptions};
 use crate::summary::{Summary, TaskCounts};
 
 /// A store in a directory of its own.
@@ -62,45 +58,13 @@ pub(super) fn options(group: usize) -> WriterOptions {
     WriterOptions { group, delay: Duration::from_secs(3600), queue: 64, clock: noon }
 }
 
-/// A writer whose committed batches and wake-ups arrive on channels.
-pub(super) struct Watched {
-    pub(super) writer: Writer,
-    pub(super) committed: Receiver<OutcomeBatch>,
-    pub(super) woken: Receiver<()>,
+pub(super) fn start(store: &Store, run: ClaimedRun, options: WriterOptions) -> Writer {
+    Writer::start(store.again().unwrap(), run, options).unwrap()
 }
 
-pub(super) fn hooks() -> (Hooks, Receiver<OutcomeBatch>, Receiver<()>) {
-    let (commits, committed) = unbounded();
-    let (wakes, woken) = unbounded();
-    let hooks = Hooks {
-        wake: Arc::new(move || {
-            let _ = wakes.send(());
-        }),
-        committed: Box::new(move |batch| {
-            let _ = commits.send(batch);
-        }),
-    };
-    (hooks, committed, woken)
-}
-
-pub(super) fn start(store: &Store, run: ClaimedRun, options: WriterOptions) -> Watched {
-    let (hooks, committed, woken) = hooks();
-    Watched { writer: Writer::start(store.again().unwrap(), run, options, hooks).unwrap(), committed, woken }
-}
-
-impl Watched {
-    /// Sends a batch, waiting for room.
-    pub(super) fn send(&self, batch: OutcomeBatch) {
-        let mut batch = batch;
-        loop {
-            match self.writer.try_send(batch) {
-                Ok(()) => return,
-                Err(Refused::Full(refused)) => batch = refused,
-                Err(Refused::Ended(_)) => panic!("the writer has ended"),
-            }
-            self.woken.recv().unwrap();
-        }
-    }
+/// Sends a batch of tasks that write no files.
+pub(super) fn send(writer: &Writer, batch: OutcomeBatch) {
+    writer.send(batch.into(), Vec::new()).unwrap();
 }
 
 /// A run that ends at once with these batches stored.
@@ -128,13 +92,13 @@ pub(super) fn resumed(
 }
 
 fn finish(store: &Store, run: ClaimedRun, batches: impl IntoIterator<Item = OutcomeBatch>, end: RunEnd) {
-    // Each batch is a group of its own; an empty one would wait for another.
-    let watched = start(store, run, options(1));
-    for batch in batches.into_iter().filter(|batch| !batch.is_empty()) {
-        watched.send(batch);
-        watched.committed.recv().unwrap();
+    // Each batch is a group of its own.
+    let writer = start(store, run, options(1));
+    for batch in batches {
+        send(&writer, batch);
+        writer.barrier().unwrap();
     }
-    watched.writer.finish(end, None).unwrap();
+    writer.finish(end, None).unwrap();
 }
 
 /// The value that task `task` has.

@@ -2,9 +2,7 @@ use std::time::Duration;
 
 use super::support::*;
 use crate::outcome::{OutcomeBatch, Reason};
-use crate::store::{
-    Event, Hooks, Purpose, Refused, RunEnd, RunState, Store, StoreError, Writer, WriterOptions,
-};
+use crate::store::{Ended, Event, Purpose, RunEnd, RunState, Store, StoreError, Writer, WriterOptions};
 
 #[test]
 fn outcomes_come_back_in_input_order_as_they_went_in() {
@@ -66,22 +64,19 @@ fn a_cancelled_task_has_no_outcome_and_is_left_to_a_resumption() {
 }
 
 #[test]
-fn a_batch_goes_on_only_after_it_is_committed() {
+fn what_was_sent_before_a_barrier_is_committed_when_it_returns() {
     let place = Place::new();
     let mut store = place.open();
     let run = store.create_run(&new_run(), noon()).unwrap();
     let info = run.info.clone();
-    let watched = start(&store, run, options(4));
-    watched.send(good([0, 1]));
-    assert!(watched.committed.try_recv().is_err());
-    assert_eq!(watched.writer.committed(), 0);
-    // The second batch fills the group.
-    watched.send(good([2, 3]));
-    let first = watched.committed.recv().unwrap();
-    assert_eq!(first.iter().map(|outcome| outcome.task.0).collect::<Vec<_>>(), [0, 1]);
-    assert_eq!(watched.writer.committed(), 2);
-    assert_eq!(tasks(&place.open(), &info), [0, 1, 2, 3]);
-    watched.writer.finish(RunEnd::Finished, None).unwrap();
+    // Without the barrier, the group would wait for an hour.
+    let writer = start(&store, run, options(1000));
+    send(&writer, good([0, 1]));
+    send(&writer, good([2]));
+    assert!(tasks(&place.open(), &info).is_empty());
+    writer.barrier().unwrap();
+    assert_eq!(tasks(&place.open(), &info), [0, 1, 2]);
+    writer.finish(RunEnd::Finished, None).unwrap();
 }
 
 #[test]
@@ -89,36 +84,40 @@ fn a_small_group_is_committed_once_it_is_old_enough() {
     let place = Place::new();
     let mut store = place.open();
     let run = store.create_run(&new_run(), noon()).unwrap();
-    let watched = start(&store, run, WriterOptions { delay: Duration::from_millis(1), ..options(1_000_000) });
-    watched.send(good([0]));
-    assert_eq!(watched.committed.recv().unwrap().len(), 1);
+    let info = run.info.clone();
+    let writer = start(&store, run, WriterOptions { delay: Duration::from_millis(1), ..options(1_000_000) });
+    send(&writer, good([0]));
+    let reader = place.open();
+    while tasks(&reader, &info).is_empty() {
+        std::thread::yield_now();
+    }
+    drop(writer);
 }
 
 #[test]
-fn a_full_queue_gives_the_batch_back_and_wakes_the_sender_when_there_is_room() {
+fn who_sends_to_a_full_queue_waits_until_there_is_room_and_loses_nothing() {
     let place = Place::new();
     let mut store = place.open();
     let run = store.create_run(&new_run(), noon()).unwrap();
-    let (mut hooks, committed, woken) = hooks();
-    let mut forward = hooks.committed;
-    // The writer waits in its hook until it is let go.
-    let (release, gate) = crossbeam_channel::bounded::<()>(0);
-    hooks.committed = Box::new(move |batch| {
-        forward(batch);
-        let _ = gate.recv();
-    });
-    let writer =
-        Writer::start(store.again().unwrap(), run, WriterOptions { queue: 1, ..options(1) }, hooks).unwrap();
-    writer.try_send(good([0])).unwrap();
-    committed.recv().unwrap();
-    writer.try_send(good([1])).unwrap();
-    let Err(Refused::Full(batch)) = writer.try_send(good([2])) else { panic!("there was room") };
-    assert!(woken.try_recv().is_err());
-    drop(release);
-    woken.recv().unwrap();
-    writer.try_send(batch).unwrap();
+    let info = run.info.clone();
+    let writer = start(&store, run, WriterOptions { queue: 1, ..options(1) });
+    (0..200).for_each(|task| send(&writer, good([task])));
     writer.finish(RunEnd::Finished, None).unwrap();
-    assert_eq!(committed.iter().count(), 2);
+    assert_eq!(tasks(&store, &info), (0..200).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_batch_is_shared_with_the_store_and_goes_home_once_it_is_committed() {
+    let place = Place::new();
+    let mut store = place.open();
+    let run = store.create_run(&new_run(), noon()).unwrap();
+    let writer = start(&store, run, options(1000));
+    let (home, returned) = crossbeam_channel::bounded(1);
+    let batch = crate::outcome::SharedBatch::lent(good(0..100), home);
+    writer.send(batch.clone(), Vec::new()).unwrap();
+    drop(batch);
+    writer.finish(RunEnd::Finished, None).unwrap();
+    assert!(returned.recv().unwrap().is_empty());
 }
 
 #[test]
@@ -127,13 +126,13 @@ fn events_counts_and_the_summary_are_stored_at_the_end() {
     let mut store = place.open();
     let run = store.create_run(&new_run(), noon()).unwrap();
     let id = run.info.id.to_string();
-    let watched = start(&store, run, options(1000));
-    watched.writer.set_planned(3);
+    let writer = start(&store, run, options(1000));
+    writer.set_planned(3);
     let death = Event { at: at(5), kind: "worker-died".to_owned(), detail: "worker-2: SIGSEGV".to_owned() };
-    assert!(watched.writer.note(death.clone()));
-    watched.send(good([0, 1]));
-    watched.send(bad(2, &failure(Reason::Exit, 1)));
-    watched.writer.finish(RunEnd::Finished, Some(&summary(&id))).unwrap();
+    assert!(writer.note(death.clone()));
+    send(&writer, good([0, 1]));
+    send(&writer, bad(2, &failure(Reason::Exit, 1)));
+    writer.finish(RunEnd::Finished, Some(&summary(&id))).unwrap();
 
     let run = store.find(&id).unwrap();
     assert_eq!((run.planned, run.ok, run.failed, run.total), (3, 2, 1, Some(10)));
@@ -154,20 +153,18 @@ fn a_dropped_writer_stores_what_it_has_and_leaves_the_run_interrupted() {
     let mut store = place.open();
     let run = store.create_run(&new_run(), noon()).unwrap();
     let id = run.info.id.to_string();
-    let watched = start(&store, run, options(1000));
-    watched.send(good(0..10));
-    drop(watched);
+    let writer = start(&store, run, options(1000));
+    send(&writer, good(0..10));
+    drop(writer);
     let run = store.find(&id).unwrap();
     assert_eq!((run.state, run.ok), (RunState::Interrupted, 10));
 }
 
 /// A writer that may not let the file grow past `pages`.
-fn cramped(store: &Store, run: crate::store::ClaimedRun, pages: u32) -> Watched {
+fn cramped(store: &Store, run: crate::store::ClaimedRun, pages: u32) -> Writer {
     let store = store.again().unwrap();
     store.connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
-    let (hooks, committed, woken): (Hooks, _, _) = hooks();
-    let writer = Writer::start(store, run, options(1), hooks).unwrap();
-    Watched { writer, committed, woken }
+    Writer::start(store, run, options(1)).unwrap()
 }
 
 #[test]
@@ -176,7 +173,7 @@ fn a_full_disk_ends_the_writer_with_its_file_named_and_loses_nothing_that_was_co
     let mut store = place.open();
     let run = store.create_run(&new_run(), noon()).unwrap();
     let info = run.info.clone();
-    let watched = cramped(&store, run, 40);
+    let writer = cramped(&store, run, 40);
     let large = |task: u64| {
         let mut batch = OutcomeBatch::new();
         batch.push(crate::outcome::Outcome {
@@ -191,15 +188,15 @@ fn a_full_disk_ends_the_writer_with_its_file_named_and_loses_nothing_that_was_co
         batch
     };
     let mut sent = 0;
-    while watched.writer.try_send(large(sent)).is_ok() {
+    while writer.send(large(sent).into(), Vec::new()).is_ok() {
         sent += 1;
-        // Either it is committed, or the writer has ended and its hooks are gone.
-        if watched.committed.recv().is_err() {
+        // Either it is committed, or the writer has ended.
+        if writer.barrier().is_err() {
             break;
         }
     }
-    let Err(Refused::Ended(_)) = watched.writer.try_send(large(sent)) else { panic!("it goes on") };
-    let error = watched.writer.finish(RunEnd::Finished, None).unwrap_err();
+    assert_eq!(writer.send(large(sent).into(), Vec::new()), Err(Ended));
+    let error = writer.finish(RunEnd::Finished, None).unwrap_err();
     assert!(matches!(error, StoreError::Full { .. }), "{error:?}");
     assert!(error.to_string().contains("runs.db: the disk is full"), "{error}");
 
@@ -221,10 +218,10 @@ fn a_run_that_was_taken_over_gets_nothing_more_from_its_old_writer() {
     let mut store = place.open();
     let run = store.create_run(&new_run(), noon()).unwrap();
     let info = run.info.clone();
-    let watched = start(&store, run, options(1));
+    let writer = start(&store, run, options(1));
     store.connection.execute("UPDATE runs SET owner_token = owner_token + 1", []).unwrap();
-    watched.send(good([0]));
-    let error = watched.writer.finish(RunEnd::Finished, None).unwrap_err();
+    send(&writer, good([0]));
+    let error = writer.finish(RunEnd::Finished, None).unwrap_err();
     assert!(matches!(error, StoreError::Lost { .. }), "{error:?}");
     assert!(tasks(&store, &info).is_empty());
 }
@@ -236,11 +233,11 @@ fn two_runs_are_written_to_one_store_at_once() {
         let mut store = place.open();
         let run = store.create_run(&new_run(), noon()).unwrap();
         let info = run.info.clone();
-        let watched = start(&store, run, options(1));
+        let writer = start(&store, run, options(1));
         for first in (0..2000).step_by(20) {
-            watched.send(good((first..first + 20).map(|task| task + offset)));
+            send(&writer, good((first..first + 20).map(|task| task + offset)));
         }
-        watched.writer.finish(RunEnd::Finished, None).unwrap();
+        writer.finish(RunEnd::Finished, None).unwrap();
         assert_eq!(tasks(&store, &info), (offset..offset + 2000).collect::<Vec<_>>());
         info.id
     };
@@ -278,18 +275,4 @@ fn a_tiny_outcome_takes_at_most_sixteen_bytes_on_disk() {
         println!("{bytes} bytes for each outcome in groups of {group}");
         assert!(bytes <= 16.0, "{bytes} bytes for each outcome in groups of {group}");
     }
-}
-
-#[test]
-fn an_empty_batch_asks_for_a_commit_at_once() {
-    let place = Place::new();
-    let mut store = place.open();
-    let run = store.create_run(&new_run(), noon()).unwrap();
-    let watched = start(&store, run, options(1000));
-    watched.send(good([1, 2]));
-    watched.send(OutcomeBatch::new());
-    // Otherwise the group would wait for an hour.
-    let committed = [(); 2].map(|()| watched.committed.recv().unwrap().len());
-    assert_eq!(committed, [2, 0]);
-    watched.writer.finish(RunEnd::Finished, None).unwrap();
 }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::outcome::{AttemptRecord, Reason};
 use crate::queue::{Fate, KillReason, Leases};
+use protocol::TaskId;
 use serde_json::Value;
 
 /// Writes a trace of these events and reads it back.

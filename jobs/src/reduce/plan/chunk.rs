@@ -1,7 +1,7 @@
 //! How large a task is. It follows from the input and the parameters only, never from the workers, and so
 //! does everything that depends on it.
 
-use super::tasks::Input;
+use super::input::Input;
 use crate::reduce::dtype::Dtype;
 use crate::reduce::kernel::{LEAF, Precision};
 use crate::reduce::op::Op;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::tasks::{Array, Input, Rows};
+use super::input::{Array, Input, Rows};
 use crate::reduce::csv::{Wanted, read_header};
 use crate::reduce::dtype::Dtype;
 use crate::reduce::file::{Pinned, npy};
@@ -101,6 +101,11 @@ fn globbed(job: &JobSpec, item: &Item) -> Result<Vec<(PathBuf, Item)>, SpecError
         if path.is_file() {
             files.push((path, item.clone()));
         }
+    }
+    if files.is_empty() && job.base().join(pattern).is_dir() {
+        let hint = Some("for what is in it: FOLDER/*, with all that is below it: FOLDER/**/*".to_owned());
+        let error = item.error(format!("{} is a folder, and not a pattern for files", item.describe()));
+        return Err(SpecError { hint, ..error }.into());
     }
     if files.is_empty() {
         return Err(item.error("matches no file; paths are relative to the job file").into());

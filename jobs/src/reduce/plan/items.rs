@@ -2,7 +2,7 @@
 
 use num_bigint::BigInt;
 
-use super::tasks::Input;
+use super::input::Input;
 use crate::reduce::op::Op;
 use crate::reduce::payload;
 use crate::spec::{Item, SpecError, SpecErrors};

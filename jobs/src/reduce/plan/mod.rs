@@ -2,13 +2,15 @@
 
 mod chunk;
 mod files;
+mod input;
 mod items;
 mod tasks;
 
 use std::path::PathBuf;
 
 use self::chunk::Chunk;
-use self::tasks::{Cutter, Input};
+use self::input::Input;
+use self::tasks::Cutter;
 use super::op::{self, Op};
 use super::setup::{Setup, Source};
 use super::tree::no_answer;

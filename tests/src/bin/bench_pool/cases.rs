@@ -166,7 +166,7 @@ fn pool(
     let work = coordinator::pool::Work { kind: "bench".into(), setup: work.setup() };
     let start = monotonic_nanos();
     LocalWorkers
-        .run(&options, &work, controlled, Seams { source: source, sink: sink, observer: &mut () })
+        .run(&options, &work, controlled, Seams { source, sink, observer: &mut () })
         .map_err(|error| error.to_string())?;
     Ok(monotonic_nanos().saturating_sub(start) as f64 / 1e9)
 }

@@ -38,9 +38,8 @@ pub(super) fn check(world: &mut World, report: &PoolReport) -> Result<(), String
     ensure!(counts.ok + counts.failed + report.unfinished == counts.planned, "{counts:?} {report:?}");
     check_end(world, report)?;
     if !world.sink.closed {
-        let whole = world.truth.order.len() as u64 + report.unfinished == counts.planned;
-        let waits = world.scenario.options.order == crate::pool::Order::Input && report.unfinished > 0;
-        ensure!(whole || waits, "{} outcomes have left: {counts:?}", world.truth.order.len());
+        let left = world.truth.left.len() as u64;
+        ensure!(left + report.unfinished == counts.planned, "{left} outcomes have left: {counts:?}");
     }
     for (task, left) in &world.truth.left {
         check_outcome(world, *task, left).map_err(|why| format!("task {task}: {why}: {left:?}"))?;

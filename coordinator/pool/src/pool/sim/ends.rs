@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::truth::Left;
 use super::world::{World, payload, value};
 use crate::outcome::{Outcome, OutcomeBatch};
-use crate::pool::{Incoming, InputError, Observer, Offer, Order, PoolEvent, Sink, Source, Supply};
+use crate::pool::{Incoming, InputError, Observer, Offer, PoolEvent, Sink, Source, Supply};
 use protocol::TaskId;
 use queue::{Fate, Time};
 
@@ -103,11 +103,6 @@ impl World {
         if self.truth.left.insert(task, left).is_some() {
             self.complain(format!("task {task} has two outcomes"));
         }
-        let next = self.truth.order.len() as u64;
-        if self.scenario.options.order == Order::Input && task.0 != next {
-            self.complain(format!("task {task} leaves in the place of {next}"));
-        }
-        self.truth.order.push(task);
     }
 }
 
@@ -132,30 +127,27 @@ impl Observer for Audience {
             }
             PoolEvent::Cancelled { task, attempts } => {
                 world.met.insert("cancelled");
-                if told.cancelled.insert(task, attempts).is_some() {
-                    world.complain(format!("task {task} is told to be cancelled twice"));
-                }
+                let twice = told.cancelled.insert(task, attempts).is_some();
+                world.complain_if(twice, || format!("task {task} is told to be cancelled twice"));
             }
             PoolEvent::Started { .. } => told.started += 1,
             PoolEvent::Died { worker, pid, .. } => {
                 told.died += 1;
-                if world.truth.made.get(&pid).is_none_or(|made| made.worker != worker || made.exit.is_none())
-                {
-                    world.complain(format!("{worker}'s process {pid} is told to be dead"));
-                }
+                let made = world.truth.made.get(&pid);
+                let wrong = made.is_none_or(|made| made.worker != worker || made.exit.is_none());
+                world.complain_if(wrong, || format!("{worker}'s process {pid} is told to be dead"));
             }
             PoolEvent::Progress { worker, task, .. } => {
                 // The order to send it may still be on its way, to a liar that guesses well.
-                if world.truth.holders.get(&task).is_some_and(|holder| *holder != worker) {
-                    world.complain(format!("{worker} speaks for task {task}, which another has"));
-                }
+                let holder = world.truth.holders.get(&task);
+                let another = holder.is_some_and(|holder| *holder != worker);
+                world.complain_if(another, || format!("{worker} speaks for task {task}, which another has"));
             }
             PoolEvent::Printed { .. } => told.lines += 1,
             PoolEvent::Running { task: Some(running), .. } => {
-                let known = running.task.0 < world.planned;
-                if known && !running.payload.is_empty() && running.payload != payload(running.task) {
-                    world.complain(format!("task {} runs with another payload", running.task));
-                }
+                let (task, shown) = (running.task, running.payload);
+                let wrong = task.0 < world.planned && !shown.is_empty() && shown != payload(task);
+                world.complain_if(wrong, || format!("task {task} runs with another payload"));
             }
             _ => {}
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::rng::Rng;
 use crate::outcome::Reason;
-use crate::pool::{Order, PoolOptions, Request};
+use crate::pool::{PoolOptions, Request};
 use protocol::TaskId;
 use queue::BatchSize;
 
@@ -143,7 +143,6 @@ fn options(rng: &mut Rng) -> PoolOptions {
     let usual = PoolOptions::default();
     PoolOptions {
         workers: NonZeroU32::MIN.saturating_add(rng.below(4) as u32),
-        order: if rng.chance(500) { Order::Input } else { Order::Completion },
         retries: rng.below(4) as u32,
         retry_on: if rng.chance(700) {
             usual.retry_on.clone()

@@ -43,8 +43,6 @@ pub(super) struct Truth {
     pub(super) pills: Vec<u32>,
     pub(super) lines: u64,
     pub(super) left: BTreeMap<TaskId, Left>,
-    /// In the order in which they left.
-    pub(super) order: Vec<TaskId>,
     pub(super) told: Told,
 }
 

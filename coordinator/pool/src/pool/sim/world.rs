@@ -173,6 +173,12 @@ impl World {
         self.complaint.get_or_insert(what);
     }
 
+    pub(super) fn complain_if(&mut self, broken: bool, what: impl FnOnce() -> String) {
+        if broken {
+            self.complain(what());
+        }
+    }
+
     pub(super) fn wake_soon(&mut self) {
         let at = self.soon();
         self.agenda.put(at, Happening::Wake);
