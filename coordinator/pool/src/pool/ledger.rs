@@ -3,8 +3,6 @@
 //! The queue decides by ids; the bytes are kept here, in blocks, so that a tiny task costs no allocation and
 //! one task that takes for ever does not keep the others' bytes in memory. Outcomes leave as they come.
 
-use std::ops::Range;
-
 use ids::{BLOCK, Blocks, parts};
 use protocol::{Extent, Payloads, TaskId};
 
@@ -52,7 +50,7 @@ impl Ledger {
         while next < payloads.len() {
             let (block, room) = self.blocks.open(Block::default);
             let count = room.min(payloads.len() - next);
-            block.payloads.append(payloads, next..next + count);
+            block.payloads.append(payloads.part(next..next + count));
             self.blocks.added(count);
             next += count;
         }
@@ -86,10 +84,10 @@ impl Ledger {
         &self,
         first: TaskId,
         count: usize,
-    ) -> impl Iterator<Item = (TaskId, &Payloads, Range<usize>)> {
+    ) -> impl Iterator<Item = (TaskId, Strings<'_>)> {
         parts(first, count).filter_map(|(task, places)| {
             let (block, _) = self.blocks.get(task)?;
-            Some((task, &block.payloads, places))
+            Some((task, block.payloads.part(places)))
         })
     }
 
@@ -141,9 +139,9 @@ impl Ledger {
             return;
         }
         let mut done = 0;
-        for (task, payloads, places) in self.payloads(first, values.len()) {
-            let until = done + places.len();
-            out.push_run(task, meta, Some((payloads, places)), values.part(done..until));
+        for (task, payloads) in self.payloads(first, values.len()) {
+            let until = done + payloads.len();
+            out.push_run(task, meta, Some(payloads), values.part(done..until));
             done = until;
         }
     }

@@ -321,9 +321,9 @@ impl Workers for Double {
         }
         let mut leases = Vec::new();
         for Leases { first, count, attempt } in tasks {
-            for (task, payloads, places) in ledger.payloads(*first, *count as usize) {
-                for (task, place) in (task.0..).map(TaskId).zip(places) {
-                    world.check_sent(worker, (task, *attempt), payloads.get(place).unwrap_or_default());
+            for (task, payloads) in ledger.payloads(*first, *count as usize) {
+                for (task, payload) in (task.0..).map(TaskId).zip(payloads.iter()) {
+                    world.check_sent(worker, (task, *attempt), payload);
                     leases.push((task, *attempt));
                 }
             }
