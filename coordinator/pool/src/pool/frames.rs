@@ -45,7 +45,7 @@ pub(super) struct Parsed {
     reports: Vec<Report>,
     details: Vec<Details>,
     // Where values of different lengths end, counted from the first of their run.
-    ends: Vec<u32>,
+    ends: Vec<usize>,
     count: usize,
     // The tasks that one command accepts.
     done: Vec<DoneRun>,
@@ -86,8 +86,7 @@ impl Parsed {
                 let from = self.ends.len();
                 let mut end = 0;
                 self.ends.extend(values.lengths().map(|length| {
-                    // A frame is far shorter than 4 GiB.
-                    end += length as u32;
+                    end += length;
                     end
                 }));
                 Each::Listed(from)
@@ -117,7 +116,7 @@ impl Parsed {
     }
 
     fn values_of<'a>(&'a self, body: &Body, frame: &'a [u8], count: usize) -> Strings<'a> {
-        let Body::Here { each, .. } = body else { return Strings::new(&[], Lengths::All(0), count) };
+        let Body::Here { each, .. } = body else { return Strings::empty(count) };
         let lengths = match *each {
             Each::All(length) => Lengths::All(length),
             Each::Listed(from) => {

@@ -197,8 +197,8 @@ impl Link {
         let number = self.batches.next();
         self.encoder.begin(number);
         for Leases { first, count, attempt } in tasks {
-            for (task, payloads, places) in ledger.payloads(*first, *count as usize) {
-                if !self.encoder.push_run(task, *attempt, payloads, places) {
+            for (task, payloads) in ledger.payloads(*first, *count as usize) {
+                if !self.encoder.push_run(task, *attempt, payloads) {
                     return Err(io::Error::other("a batch is larger than a message"));
                 }
             }
