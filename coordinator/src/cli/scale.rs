@@ -13,7 +13,7 @@ use super::logging::Verbosity;
 use super::text::write_out;
 use crate::job::{self, Kinds, Workers};
 use crate::output::{AtomicFile, Existing, ResultSettings, check_target, json_for_screen};
-use crate::pool::{Control, Controlled, End};
+use crate::pool::{Control, Controlled, End, LocalWorkers};
 use crate::run::{self, Keep, Run};
 use crate::scale::{Measurement, Scaling, analyse, order, svg, text};
 use crate::signals::Signals;
@@ -113,6 +113,7 @@ impl Bench<'_> {
             keep: Keep::Nowhere(run::unstored_id()),
             letters: 0,
             announce: None,
+            engine: Box::new(LocalWorkers),
         };
         let done = run::run(run, &self.control, &self.controlled, &mut ())?;
         if let Some(trouble) = done.trouble {
