@@ -14,7 +14,7 @@ use super::stored::unless_default;
 use super::text::timestamp;
 use crate::observe::{Post, PostError};
 use crate::output::{OutputError, count, counted, for_screen};
-use crate::pool::{Control, End, Observer};
+use crate::pool::{Control, End, LocalWorkers, Observers};
 use crate::report::{self, Report};
 use crate::run::{self, Keep, RunReport};
 use crate::show::{Progress, ProgressSettings, Stderr};
@@ -80,14 +80,12 @@ fn execute_observed(
         total: job.plan.total,
         presenter,
     })?;
-    let mut observers: Vec<Box<dyn Observer>> = progress.iter().map(Progress::observer).collect();
-    observers.extend(post.map(Post::observer));
+    let observers =
+        Observers::new().with(progress.iter().map(Progress::observer)).with(post.map(Post::observer));
     let announce = post.map(|post| Box::new(post.announcer()) as run::Announce);
     let trace = trace.map(|path| TraceFile::start(&path, &job.name)).transpose()?;
-    let trace = trace.map(|(file, observer)| {
-        observers.push(observer);
-        file
-    });
+    let (trace, tracer) = trace.unzip();
+    let mut observers = observers.with(tracer);
     let begun = timestamp(run::now());
     let letters = if html.is_some() { report::FAILURES } else { 0 };
     let run = run::Run {
@@ -100,6 +98,7 @@ fn execute_observed(
         keep,
         letters,
         announce,
+        engine: Box::new(LocalWorkers),
     };
     let done = run::run(run, &control, &controlled, &mut observers);
     // What comes now is the last word.

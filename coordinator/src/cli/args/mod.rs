@@ -19,7 +19,6 @@ mod watch;
 pub(super) use check::CheckArgs;
 pub(super) use command::{Cli, Command};
 pub(super) use completions::CompletionsArgs;
-pub(super) use flags::settings;
 pub(super) use format::ExportFormat;
 pub(super) use kinds::KindsArgs;
 pub(super) use man::ManArgs;
