@@ -23,7 +23,7 @@ use self::deaths::Deaths;
 pub(crate) use self::ending::ending;
 use self::gather::{Effort, Gather};
 use self::keep::Kept;
-pub use self::keep::{Keep, was_completing};
+pub use self::keep::{Again, Keep, was_completing};
 pub use self::now::{now, unstored_id};
 use self::planner::Planner;
 use self::record::Recorder;
