@@ -1,42 +1,31 @@
 //! How a coordinator and a new worker process find each other.
 //!
-//! The coordinator makes a one-shot server, a stream socket and a status cell, puts the [welcome](crate::welcome)
-//! with the cell's descriptor on the stream, and starts the worker with the stream as its standard input and
-//! the server's name as an argument. The worker takes the cell, connects to the server, sends the sending
-//! half of its channel, and only then says hello on the stream. So once the hello has been read, everything
-//! that [`Bootstrap::accept`] needs is already there, and the coordinator waits for nothing but readiness of
-//! the stream and the death of the child. This is the only time that anything of a worker's is received over
-//! `ipc-channel`, before it has seen its first task.
+//! The coordinator makes a socket to connect to (the [door](crate::door)), a stream socket and a status cell, puts the
+//! [welcome](crate::welcome) with the cell's descriptor on the stream, and starts the worker with the stream as its
+//! standard input and the door's path as an argument. The worker takes the cell, connects to the door, and only then
+//! says hello on the stream. So once the hello has been read, the connection is there, and [`Bootstrap::accept`] waits
+//! for nothing: it sends the receiving end of the worker's channel over it. Nothing of a worker's is ever received over
+//! `ipc-channel`, which believes what it receives.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Mutex, PoisonError};
-use std::thread;
-use std::time::Duration;
 
-use ipc_channel::IpcError;
-use ipc_channel::ipc::{IpcBytesSender, IpcOneShotServer, bytes_channel};
-use nix::sys::signal::SigSet;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+use ipc_channel::ipc::bytes_channel;
 
 use crate::directory::fits_a_socket;
+use crate::door::Door;
 use crate::link::stream_pair;
+use crate::packet::Packet;
 use crate::{CoordinatorEnd, PROTOCOL_VERSION, StatusCell, TaskSender, welcome};
 
-/// The hidden first argument that makes a program a worker; the second is the server's name.
+/// The hidden first argument that makes a program a worker; the second is the path of the socket to connect to.
 ///
 /// ```
 /// let arguments = ["program", "__worker", "/tmp/private/socket"];
 /// assert_eq!(arguments.get(1), Some(&protocol::WORKER_FLAG));
 /// ```
 pub const WORKER_FLAG: &str = "__worker";
-
-/// How long an honest worker's channel may be on its way after its hello: it is there already.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-type Server = IpcOneShotServer<IpcBytesSender>;
 
 /// A link whose worker has not said hello yet. Dropping it leaves no file and no descriptor behind.
 ///
@@ -64,45 +53,38 @@ type Server = IpcOneShotServer<IpcBytesSender>;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Bootstrap {
-    server: Server,
-    name: String,
+    door: Door,
     stream: UnixStream,
     child_stdin: Option<OwnedFd>,
     cell: StatusCell,
-    /// For the accepted connection and the channel that comes over it.
-    spare: [OwnedFd; 2],
+    sender: TaskSender,
+    /// What goes to the worker once it has connected.
+    packet: Packet,
+    /// For the connection: where descriptors are scarce, a link fails when it is made, and not when its worker has come
+    /// up.
+    spare: OwnedFd,
 }
 
-/// Descriptors held for what `ipc-channel` will need: without one, it panics or loses what was sent. So where
-/// they are scarce, a link fails when it is made, and not when its worker has come up.
-struct Spare {
-    server: OwnedFd,
-    accepted: [OwnedFd; 2],
-}
-
-/// Why a worker's channel could not be taken.
+/// Why a worker could not be given its channel.
 ///
 /// ```
 /// use protocol::BootstrapError;
 ///
 /// fn advice(error: &BootstrapError) -> &'static str {
 ///     match error {
-///         BootstrapError::NoChannel | BootstrapError::NotAChannel => "kill that worker",
+///         BootstrapError::NotConnected => "kill that worker",
 ///         BootstrapError::Io(_) => "try again when there are descriptors",
 ///     }
 /// }
-/// assert_eq!(advice(&BootstrapError::NoChannel), "kill that worker");
+/// assert_eq!(advice(&BootstrapError::NotConnected), "kill that worker");
 /// ```
 #[derive(Debug, thiserror::Error)]
 pub enum BootstrapError {
-    /// The worker said hello without having sent its channel.
-    #[error("the worker said hello without having sent its channel")]
-    NoChannel,
-    /// What the worker sent is not a channel.
-    #[error("what the worker sent is not a channel")]
-    NotAChannel,
+    /// The worker said hello and is not connected.
+    #[error("the worker said hello without having connected")]
+    NotConnected,
     /// The system did not let us.
-    #[error("the worker's channel could not be taken: {0}")]
+    #[error("the worker's channel could not be handed over: {0}")]
     Io(#[from] io::Error),
 }
 
@@ -120,13 +102,11 @@ impl Bootstrap {
         }
         let (stream, child_stdin) = stream_pair()?;
         let cell = StatusCell::new()?;
-        let spare = Spare::new(&cell)?;
-        warm_up()?;
         welcome::send(&stream, PROTOCOL_VERSION, cell.as_fd())?;
-        let Spare { server: for_server, accepted } = spare;
-        drop(for_server);
-        let (server, name) = Server::new()?;
-        Ok(Self { server, name, stream, child_stdin: Some(child_stdin), cell, spare: accepted })
+        let (door, spare) = (Door::new()?, cell.as_fd().try_clone_to_owned()?);
+        let (channel, receiver) = bytes_channel()?;
+        let (sender, packet) = (TaskSender::new(channel), Packet::wrap(receiver)?);
+        Ok(Self { door, stream, child_stdin: Some(child_stdin), cell, sender, packet, spare })
     }
 
     /// The worker's standard input; to be taken once. Drop it as soon as the worker is started, or the
@@ -137,7 +117,7 @@ impl Bootstrap {
 
     /// The worker's arguments.
     pub fn arguments(&self) -> [String; 2] {
-        [WORKER_FLAG.to_owned(), self.name.clone()]
+        [WORKER_FLAG.to_owned(), self.door.name().to_owned()]
     }
 
     /// Where the worker's hello will come from; it does not block.
@@ -150,84 +130,36 @@ impl Bootstrap {
         &self.cell
     }
 
-    /// Takes the worker's channel. Call it once the worker's [`Hello`](crate::Hello) has been read and
-    /// checked: then it returns at once. The stream stays the same descriptor.
+    /// Gives the worker its channel. Call it once the worker's [`Hello`](crate::Hello) has been read and checked. It
+    /// returns at once. The stream stays the same descriptor.
     ///
     /// # Errors
-    /// The worker has not sent its channel; this takes a second to find out. Kill such a worker: where it
-    /// connected and sent nothing, a thread waits for it until it is dead.
+    /// The worker has not connected, or has closed its end: kill it.
     pub fn accept(self) -> Result<CoordinatorEnd, BootstrapError> {
-        let Self { server, name, stream, cell, spare, .. } = self;
+        let Self { door, stream, cell, sender, packet, spare, .. } = self;
         drop(spare);
-        let channel = accept_within(server, &name, PATIENCE)?;
-        Ok(CoordinatorEnd::new(TaskSender::new(channel), stream, cell))
+        let connection = door.accept()?.ok_or(BootstrapError::NotConnected)?;
+        packet.send(&connection).map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset => BootstrapError::NotConnected,
+            _ => error.into(),
+        })?;
+        Ok(CoordinatorEnd::new(sender, stream, cell))
     }
-}
-
-impl Spare {
-    fn new(cell: &StatusCell) -> io::Result<Self> {
-        let spare = || cell.as_fd().try_clone_to_owned();
-        Ok(Self { server: spare()?, accepted: [spare()?, spare()?] })
-    }
-}
-
-/// Has `ipc-channel` find out how long a message may be. It does so once, on a pair of sockets, and panics then
-/// and ever after where it gets none.
-fn warm_up() -> io::Result<()> {
-    static WARM: Mutex<bool> = Mutex::new(false);
-    let mut warm = WARM.lock().unwrap_or_else(PoisonError::into_inner);
-    if !*warm {
-        let (sender, _receiver) = bytes_channel()?;
-        let room = stream_pair()?;
-        drop(room);
-        sender.send(&[])?;
-        *warm = true;
-    }
-    Ok(())
-}
-
-/// Accepts on a thread of its own, since `ipc-channel` has no deadline and panics on some nonsense.
-fn accept_within(server: Server, name: &str, patience: Duration) -> Result<IpcBytesSender, BootstrapError> {
-    let (done, outcome) = mpsc::sync_channel(1);
-    let accept = move || {
-        // An interrupted accept would be a failed one; signals are for other threads.
-        let _ = SigSet::all().thread_block();
-        // The accepted descriptor would pass to programs started later: it is dropped here and now.
-        let accepted = server.accept().map(|(_receiver, channel)| channel);
-        // Nobody waits any more where it came too late.
-        let _ = done.send(accepted);
-    };
-    thread::Builder::new().name("accept".to_owned()).spawn(accept)?;
-    match outcome.recv_timeout(patience) {
-        Ok(Ok(channel)) => Ok(channel),
-        Ok(Err(IpcError::Io(error))) => Err(error.into()),
-        Ok(Err(IpcError::Disconnected)) => Err(BootstrapError::NoChannel),
-        Ok(Err(IpcError::SerializationError(_))) | Err(RecvTimeoutError::Disconnected) => {
-            Err(BootstrapError::NotAChannel)
-        }
-        Err(RecvTimeoutError::Timeout) => {
-            unblock(name);
-            Err(BootstrapError::NoChannel)
-        }
-    }
-}
-
-/// Ends a waiting accept by connecting to it and leaving at once.
-fn unblock(name: &str) {
-    let connected = SocketAddrUnix::new(name).and_then(|address| {
-        let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
-        connect(&socket, &address)
-    });
-    // Where it fails, the server is gone, and with it the one who waited.
-    let _ = connected;
 }
 
 #[cfg(test)]
 mod tests {
+    use std::mem::MaybeUninit;
     use std::path::Path;
+    use std::thread;
+
+    use rustix::net::{
+        AddressFamily, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags,
+        SocketType, connect, sendmsg, socket_with,
+    };
 
     use super::*;
-    use crate::{ConnectError, Filled, FrameReader, FrameWriter, Hello, ToWorker, WorkerLink, serve};
+    use crate::{ConnectError, Filled, FrameReader, Hello, ToWorker, WorkerLink, serve};
 
     /// Reads the stream until the worker's first frame is there.
     fn read_hello(boot: &Bootstrap) -> Vec<u8> {
@@ -242,7 +174,26 @@ mod tests {
     }
 
     fn directory_of(boot: &Bootstrap) -> &Path {
-        Path::new(&boot.name).parent().unwrap()
+        Path::new(boot.door.name()).parent().unwrap()
+    }
+
+    /// A connection as a liar makes it.
+    fn connected(boot: &Bootstrap) -> OwnedFd {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None).unwrap();
+        connect(&socket, &SocketAddrUnix::new(boot.door.name()).unwrap()).unwrap();
+        socket
+    }
+
+    #[test]
+    fn a_worker_whose_coordinator_dies_after_its_hello_finds_it_unreachable() {
+        let mut boot = Bootstrap::new().unwrap();
+        let (stdin, [_, name]) = (boot.child_stdin().unwrap(), boot.arguments());
+        let worker = thread::spawn(move || WorkerLink::connect_over(stdin, &name, &[]).unwrap_err());
+        read_hello(&boot);
+        drop(boot);
+        let error = worker.join().unwrap();
+        assert!(matches!(error, ConnectError::Unreachable(_)), "{error}");
     }
 
     #[test]
@@ -271,9 +222,11 @@ mod tests {
     fn a_worker_and_its_coordinator_share_the_cell() {
         let mut boot = Bootstrap::new().unwrap();
         let (stdin, [_, name]) = (boot.child_stdin().unwrap(), boot.arguments());
-        let worker = WorkerLink::connect_over(stdin, &name, &[]).unwrap();
-        worker.cell.begin(crate::TaskId(5), 1, 2);
-        assert_eq!(boot.cell().running().unwrap().task, crate::TaskId(5));
+        let worker = thread::spawn(move || WorkerLink::connect_over(stdin, &name, &[]).unwrap());
+        read_hello(&boot);
+        let end = boot.accept().unwrap();
+        worker.join().unwrap().cell.begin(crate::TaskId(5), 1, 2);
+        assert_eq!(end.cell.running().unwrap().task, crate::TaskId(5));
     }
 
     #[test]
@@ -286,32 +239,46 @@ mod tests {
     }
 
     #[test]
-    fn a_hello_without_a_channel_is_an_error_and_leaves_no_directory() {
-        let mut boot = Bootstrap::new().unwrap();
-        let mut liar = FrameWriter::new(boot.child_stdin().unwrap());
-        liar.write(|out| Hello { version: PROTOCOL_VERSION, build: "", kinds: vec![] }.encode(out)).unwrap();
-        let Bootstrap { server, name, .. } = boot;
-        let error = accept_within(server, &name, Duration::from_millis(1)).unwrap_err();
-        assert!(matches!(error, BootstrapError::NoChannel));
+    fn a_hello_without_a_connection_is_an_error_at_once_and_leaves_no_directory() {
+        let boot = Bootstrap::new().unwrap();
+        let directory = directory_of(&boot).to_owned();
+        assert!(matches!(boot.accept(), Err(BootstrapError::NotConnected)));
+        assert!(!directory.exists());
     }
 
     #[test]
-    fn what_is_not_a_channel_is_an_error_and_no_panic_of_ours() {
+    fn nothing_that_is_said_over_the_connection_is_read() {
         let boot = Bootstrap::new().unwrap();
-        let liar = ipc_channel::ipc::IpcSender::connect(boot.name.clone()).unwrap();
-        // An index of a channel that was not sent along.
-        liar.send(3_u64).unwrap();
-        let Bootstrap { server, name, .. } = boot;
-        // Patient: printing a panic with its backtrace can take longer than an honest worker may.
-        let error = accept_within(server, &name, Duration::from_secs(600)).unwrap_err();
-        assert!(matches!(error, BootstrapError::NotAChannel), "{error}");
+        let liar = connected(&boot);
+        // As `ipc-channel` begins a message of 16 TiB in several parts: whoever believes it allocates that.
+        let mut header = 24_u64.to_ne_bytes().to_vec();
+        header.extend_from_slice(&(1_u64 << 44).to_ne_bytes());
+        header.extend_from_slice(&[7; 8]);
+        let descriptors = [liar.as_fd()];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        control.push(SendAncillaryMessage::ScmRights(&descriptors));
+        sendmsg(&liar, &[io::IoSlice::new(&header)], &mut control, SendFlags::empty()).unwrap();
+        let end = boot.accept().unwrap();
+        end.sender.send(b"the first message").unwrap();
     }
 
     #[test]
     fn a_worker_that_connects_and_leaves_is_an_error() {
         let boot = Bootstrap::new().unwrap();
-        unblock(&boot.name);
-        assert!(matches!(boot.accept(), Err(BootstrapError::NoChannel)));
+        drop(connected(&boot));
+        assert!(matches!(boot.accept(), Err(BootstrapError::NotConnected)));
+    }
+
+    #[test]
+    fn a_worker_that_connects_again_and_again_waits_and_nobody_else() {
+        let boot = Bootstrap::new().unwrap();
+        let _first = connected(&boot);
+        let second =
+            socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::NONBLOCK, None).unwrap();
+        let address = SocketAddrUnix::new(boot.door.name()).unwrap();
+        assert_eq!(connect(&second, &address), Err(rustix::io::Errno::AGAIN));
+        boot.accept().unwrap();
     }
 
     #[test]
@@ -322,7 +289,7 @@ mod tests {
         let error = WorkerLink::connect_over(theirs, "nowhere", &[]).unwrap_err();
         let sentence = error.to_string();
         assert!(
-            sentence.contains("worker speaks version 3") && sentence.contains("version 10"),
+            sentence.contains("worker speaks version 4") && sentence.contains("version 11"),
             "{sentence}"
         );
         let mut reader = FrameReader::new();

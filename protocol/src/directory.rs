@@ -17,7 +17,7 @@ use rustix::process::getuid;
 
 /// `sockaddr_un.sun_path`, without the zero at its end.
 const MAX_SOCKET_PATH: usize = 107;
-/// What `ipc-channel` appends to the temporary directory: `/.tmpXXXXXX/socket`.
+/// What a socket's path has behind the temporary directory: `/.tmpXXXXXX/socket`.
 const SOCKET_SUFFIX: usize = 18;
 const FALLBACK: &str = "/tmp";
 /// How many names are tried; all but one are taken only where process ids were used again.
@@ -25,7 +25,7 @@ const TRIES: u32 = 1000;
 /// The file in each directory whose lock says that the owner lives.
 const LOCK: &str = "lock";
 
-/// True where the path of a one-shot server in this directory fits a socket's address.
+/// True where the path of a worker's socket in this directory fits a socket's address.
 pub(crate) fn fits_a_socket(directory: &Path) -> bool {
     directory.to_str().is_some_and(|path| path.len() + SOCKET_SUFFIX <= MAX_SOCKET_PATH)
 }
@@ -68,7 +68,7 @@ impl Drop for PrivateDirectory {
 }
 
 /// Makes a private directory and turns every temporary file of this process towards it, so that the sockets
-/// of one-shot servers lie where nobody else can reach them and can be swept after a kill. What this user's
+/// that workers connect to lie where nobody else can reach them and can be swept after a kill. What this user's
 /// processes that were killed have left is swept before.
 ///
 /// The setting holds for the whole process (`tempfile`'s `override_temp_dir`), so only a program's `main`

@@ -6,7 +6,7 @@
 /// let hello = protocol::Hello { version: protocol::PROTOCOL_VERSION + 1, build: "9.9.9", kinds: vec![] };
 /// assert!(hello.check().is_err());
 /// ```
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;
 
 /// The longest message to a worker, in bytes: sending one never blocks within a worker's credit.
 ///

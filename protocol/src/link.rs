@@ -5,8 +5,7 @@ use std::io;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 
-use ipc_channel::IpcError;
-use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, IpcSender, bytes_channel};
+use ipc_channel::ipc::{IpcBytesReceiver, IpcBytesSender, bytes_channel};
 use rustix::io::fcntl_dupfd_cloexec;
 use rustix::stdio::{dup2_stdin, stdin};
 
@@ -14,7 +13,7 @@ use crate::message::check_version;
 use crate::outbox::Outbox;
 use crate::{
     Arena, Extent, FrameWriter, Hello, Large, PROTOCOL_VERSION, Piece, PieceError, StatusCell, TaskId,
-    ToWorker, VersionMismatch, WorkerCell, handed, welcome,
+    ToWorker, VersionMismatch, WorkerCell, handed, packet, welcome,
 };
 
 /// The coordinator's end of a link to one worker.
@@ -181,8 +180,8 @@ impl TaskSender {
 /// }
 ///
 /// fn main() -> Result<(), Box<dyn std::error::Error>> {
-///     let server = std::env::args().nth(2).ok_or("only a coordinator starts this program")?;
-///     let link = WorkerLink::connect(&server, &["upper"])?;
+///     let socket = std::env::args().nth(2).ok_or("only a coordinator starts this program")?;
+///     let link = WorkerLink::connect(&socket, &["upper"])?;
 ///     protocol::serve(link, |_| Ok(Box::new(Upper)))?;
 ///     Ok(())
 /// }
@@ -214,14 +213,15 @@ pub enum ConnectError {
     /// The coordinator is of another version.
     #[error(transparent)]
     Version(#[from] VersionMismatch),
-    /// The coordinator's server can't be reached: most likely the coordinator is dead.
+    /// The coordinator's socket can't be reached: most likely the coordinator is dead.
     #[error("the coordinator can't be reached: {0}")]
     Unreachable(io::Error),
 }
 
 impl WorkerLink {
     /// Connects a worker process to the coordinator that started it: by what its standard input is, and by
-    /// the server's name that was its second argument. `kinds` are what it knows.
+    /// the socket's name that was its second argument. `kinds` are what it knows. Waits until the coordinator has
+    /// accepted it.
     ///
     /// Standard input is `/dev/null` afterwards. No descriptor of the link passes to programs that the
     /// worker starts.
@@ -229,14 +229,14 @@ impl WorkerLink {
     /// # Errors
     /// The process was not started by a coordinator, by one of another version (which is told so), or by one
     /// that is dead.
-    pub fn connect(server_name: &str, kinds: &[&str]) -> Result<Self, ConnectError> {
+    pub fn connect(socket_path: &str, kinds: &[&str]) -> Result<Self, ConnectError> {
         let stream = take_stdin().map_err(ConnectError::NotACoordinator)?;
-        Self::connect_over(stream, server_name, kinds)
+        Self::connect_over(stream, socket_path, kinds)
     }
 
     pub(crate) fn connect_over(
         stream: OwnedFd,
-        server_name: &str,
+        socket_path: &str,
         kinds: &[&str],
     ) -> Result<Self, ConnectError> {
         let (version, cell) = welcome::receive(&stream).map_err(ConnectError::NotACoordinator)?;
@@ -250,25 +250,12 @@ impl WorkerLink {
             return Err(mismatch.into());
         }
         let cell = WorkerCell::open(cell).map_err(ConnectError::NotACoordinator)?;
-        let receiver = send_channel(server_name).map_err(ConnectError::Unreachable)?;
-        // Only now: the coordinator takes the channel as soon as it has read this.
+        let connection = packet::connect(socket_path).map_err(ConnectError::Unreachable)?;
+        // Only now: the coordinator looks for the connection as soon as it has read this.
         say_hello()?;
+        let receiver = packet::receive(&connection).map_err(ConnectError::Unreachable)?;
         Ok(Self { receiver, writer, cell })
     }
-}
-
-/// Sends the sending half of a new channel to the one-shot server and keeps the other.
-fn send_channel(server_name: &str) -> io::Result<IpcBytesReceiver> {
-    if server_name.contains('\0') {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    let (sender, receiver) = bytes_channel()?;
-    let server = IpcSender::connect(server_name.to_owned())?;
-    server.send(sender).map_err(|error| match error {
-        IpcError::Io(error) => error,
-        other => io::Error::other(other),
-    })?;
-    Ok(receiver)
 }
 
 /// Moves standard input out of the way of programs that the worker starts, and out of the reach of whoever

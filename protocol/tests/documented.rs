@@ -60,7 +60,7 @@ fn there_is_an_example_of_every_message() {
 #[test]
 fn the_greetings_are_as_written_down() {
     let Some(bytes) = example("hello") else { return };
-    let hello = Hello { version: 3, build: "0.1.0", kinds: vec!["primes", "sleep"] };
+    let hello = Hello { version: 4, build: "0.1.0", kinds: vec!["primes", "sleep"] };
     assert_eq!(Hello::decode(&bytes), Ok(hello.clone()));
     let mut encoded = Vec::new();
     hello.encode(&mut encoded);

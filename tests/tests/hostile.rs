@@ -201,7 +201,8 @@ fn a_wrong_greeting_costs_a_restart_and_for_ever_the_run() {
         ("magic", "a greeting that is not a worker's"),
         ("version", version.as_str()),
         ("empty-hello", "a frame of 0 bytes"),
-        ("no-channel", "without having sent its channel"),
+        ("no-channel", "without having connected"),
+        ("leave", "without having connected"),
     ];
     for (sin, reason) in reasons {
         let (finished, peak) = rehearsal.run(sin, sin, 2, &[]);
@@ -212,6 +213,19 @@ fn a_wrong_greeting_costs_a_restart_and_for_ever_the_run() {
         let finished = finished.expect_code(3);
         assert!(finished.stderr.contains(reason), "{sin}: {}", finished.stderr);
         assert!(finished.stderr.contains("(6 starts)"), "{sin}: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn nothing_that_a_worker_says_while_it_greets_harms_or_shows() {
+    let rehearsal = Rehearsal::new(100, "");
+    for sin in ["talk", "crowd", "leave", "no-channel"] {
+        let (finished, peak) = rehearsal.run(sin, sin, 3, &["--log-file", "log", "-vv"]);
+        let finished = finished.expect_code(0);
+        for word in ["panicked", "memory allocation", "RUST_BACKTRACE"] {
+            assert!(!finished.stderr.contains(word), "{sin}: {}", finished.stderr);
+        }
+        rehearsal.check(sin, peak, MORE_KIB);
     }
 }
 

@@ -1,8 +1,8 @@
 //! The worker process: [`protocol::serve`] around the kinds, in a process that is set up to be disposable.
 //!
 //! A program becomes able to be its own worker by calling [`main_if_worker`] first thing in its `main`,
-//! before it starts a thread: the coordinator runs it again with [`protocol::WORKER_FLAG`] and the name of
-//! a server as its arguments.
+//! before it starts a thread: the coordinator runs it again with [`protocol::WORKER_FLAG`] and the path of
+//! a socket as its arguments.
 //!
 //! ```
 //! use std::process::ExitCode;
@@ -172,10 +172,10 @@ fn try_run(
     kinds: &[&str],
     make: impl FnOnce(&Start<'_>) -> Result<Box<dyn Handler>, TaskError>,
 ) -> Result<(), Failure> {
-    let server = server_name(env::args_os())?;
+    let socket = socket_path(env::args_os())?;
     process::die_with_parent().map_err(Failure::link)?;
     process::be_disposable();
-    let link = WorkerLink::connect(&server, kinds).map_err(Failure::link)?;
+    let link = WorkerLink::connect(&socket, kinds).map_err(Failure::link)?;
     let make = |start: &Start<'_>| {
         process::set_name(start.worker);
         process::limit(&start.limits)?;
@@ -186,15 +186,15 @@ fn try_run(
 }
 
 /// The one argument after the flag.
-fn server_name(arguments: impl IntoIterator<Item = OsString>) -> Result<String, Failure> {
+fn socket_path(arguments: impl IntoIterator<Item = OsString>) -> Result<String, Failure> {
     let rest: Vec<_> = arguments.into_iter().skip(1).collect();
     match rest.as_slice() {
-        [flag, server] if flag == WORKER_FLAG && !server.is_empty() => server.to_str().map(str::to_owned),
+        [flag, path] if flag == WORKER_FLAG && !path.is_empty() => path.to_str().map(str::to_owned),
         _ => None,
     }
     .ok_or_else(|| Failure {
         code: EXIT_USAGE,
-        sentence: format!("expected `{WORKER_FLAG} SERVER` from a coordinator: it is not for use by hand"),
+        sentence: format!("expected `{WORKER_FLAG} SOCKET` from a coordinator: it is not for use by hand"),
     })
 }
 
@@ -215,8 +215,8 @@ mod tests {
     }
 
     #[test]
-    fn a_worker_takes_one_server_and_nothing_else() {
-        let code = |words: &[&str]| server_name(arguments(words)).map_err(|failure| failure.code);
+    fn a_worker_takes_one_socket_and_nothing_else() {
+        let code = |words: &[&str]| socket_path(arguments(words)).map_err(|failure| failure.code);
         assert_eq!(code(&["worker", "__worker", "/tmp/x/socket"]).as_deref(), Ok("/tmp/x/socket"));
         for wrong in
             [&["worker", "__worker"][..], &["worker", "__worker", ""], &["worker", "__worker", "a", "b"]]

@@ -17,7 +17,7 @@ const NAME: usize = 15;
 /// Makes the kernel kill this process when the thread that started it ends.
 ///
 /// # Errors
-/// The parent ended in the meantime. One that ended before this call is found out when its server can't be
+/// The parent ended in the meantime. One that ended before this call is found out when its socket can't be
 /// reached.
 pub(crate) fn die_with_parent() -> io::Result<()> {
     let parent = getppid();

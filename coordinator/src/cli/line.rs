@@ -5,7 +5,6 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use clap::Parser as _;
 use jobs::ItemsFrom;
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +84,7 @@ impl CommandLine {
     /// This version knows other flags, or the items came from the standard input.
     pub(super) fn run_args(&self) -> Result<RunArgs, UsageError> {
         let arguments = self.arguments.iter().map(|text| text_path(text));
-        match Cli::try_parse_from(arguments) {
+        match Cli::read(arguments) {
             Ok(Cli { command: Command::Run(args), .. }) => match args.job.source().plan.items {
                 Some(ItemsFrom::Stdin) => Err(UsageError(NOT_AGAIN.into())),
                 _ => Ok(*args),

@@ -41,7 +41,6 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use clap::Parser as _;
 use jobs::Kind;
 use jobs::spec::SpecErrors;
 
@@ -56,6 +55,7 @@ pub use request::{ReportSettings, RunRequest};
 
 use self::args::{Cli, Command};
 use crate::job::Kinds;
+use crate::output::for_screen;
 use crate::store::StoreError;
 use crate::supervisor::advice;
 
@@ -74,14 +74,28 @@ pub fn main_with(kinds: &'static [&'static dyn Kind]) -> ExitCode {
     if let Some(exit) = crate::supervisor::main_if_guard() {
         return exit;
     }
-    match Cli::try_parse() {
+    // What then comes of it is told where it comes.
+    let _ = crate::signals::tell_of_long_files();
+    match Cli::read(std::env::args_os()) {
         Ok(cli) => run_to_exit(cli, kinds).into(),
         Err(error) => {
-            // Help that nobody reads is no failure.
-            let _ = error.print();
+            print_usage(&error);
             if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() }
         }
     }
+}
+
+/// Help goes to the standard output, and what is wrong with the command line to the standard error, with what was typed
+/// in it. Help that nobody reads is no failure.
+fn print_usage(error: &clap::Error) {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return;
+    }
+    let colour = logging::stderr_has_colour();
+    let text = error.render();
+    let text = if colour { text.ansi().to_string() } else { text.to_string() };
+    let _ = io::stderr().write_all(for_screen(&text, colour).as_bytes());
 }
 
 /// These kinds, and behind them those that every `coordinator` knows.
@@ -144,5 +158,5 @@ fn error_text(error: &anyhow::Error, colour: bool) -> String {
             vec![text + &advice]
         }
     };
-    messages.iter().map(|message| format!("{red}error{red:#}: {message}\n")).collect()
+    messages.iter().map(|message| format!("{red}error{red:#}: {}\n", for_screen(message, false))).collect()
 }

@@ -12,8 +12,8 @@ use super::exit::{Exit, UsageError};
 use super::logging::Verbosity;
 use super::text::write_out;
 use crate::job::{self, Kinds};
-use crate::output::{AtomicFile, Existing, ResultSettings, check_target};
-use crate::pool::{Control, Controlled, End};
+use crate::output::{AtomicFile, Existing, ResultSettings, check_target, json_for_screen};
+use crate::pool::{Control, Controlled, End, LocalWorkers};
 use crate::run::{self, Keep, Run};
 use crate::scale::{Measurement, Scaling, analyse, order, svg, text};
 use crate::signals::Signals;
@@ -112,6 +112,7 @@ impl Bench<'_> {
             keep: Keep::Nowhere(run::unstored_id()),
             letters: 0,
             announce: None,
+            engine: Box::new(LocalWorkers),
         };
         let done = run::run(run, &self.control, &self.controlled, &mut ())?;
         if let Some(trouble) = done.trouble {
@@ -144,8 +145,11 @@ fn tell(
         }
         write_file(path, &csv)?;
     }
-    let told =
-        if args.json { format!("{:#}\n", to_json(&ran.job, scaling)) } else { text(scaling, ran.tasks) };
+    let told = if args.json {
+        json_for_screen(format!("{:#}\n", to_json(&ran.job, scaling)))
+    } else {
+        text(scaling, ran.tasks)
+    };
     Ok(write_out(out, &told)?)
 }
 

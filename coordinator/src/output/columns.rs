@@ -4,6 +4,9 @@ use jobs::Presenter;
 
 use crate::outcome::Outcome;
 
+/// Longer inputs are cut in text; the other formats have them whole.
+pub(crate) const INPUT_LENGTH: usize = 200;
+
 /// Which columns are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Columns {

@@ -27,6 +27,8 @@ pub(super) struct Gather {
     recorder: Option<Recorder>,
     // Outcomes that wait for older ones; none where results are wanted as they come.
     order: Option<InOrder>,
+    // Nobody reads the results any more, and the run is to stop.
+    silent: bool,
     bad_values: u64,
     effort: Effort,
     // For a report, by their tasks; at most `wanted_letters`.
@@ -71,6 +73,7 @@ impl Gather {
             combine,
             recorder: None,
             order: None,
+            silent: false,
             bad_values: 0,
             effort: Effort::default(),
             letters: BTreeMap::new(),
@@ -107,6 +110,11 @@ impl Gather {
     /// Outcomes that their worker called ok and whose values are not the kind's.
     pub(super) fn bad_values(&self) -> u64 {
         self.bad_values
+    }
+
+    /// True where values become one result.
+    pub(super) fn combines(&self) -> bool {
+        self.combine.is_some()
     }
 
     /// True where a file takes its place in the end.
@@ -185,8 +193,22 @@ impl Gather {
 
     /// Outcomes leave, in the order that is wanted.
     fn leave(&mut self, portion: &Portion) -> anyhow::Result<()> {
-        self.results.write_all(|| portion.iter())?;
+        if !self.silent {
+            let written = self.results.write_all(|| portion.iter());
+            self.unless_stopped(written)?;
+        }
         self.combine(portion.iter())
+    }
+
+    /// A reader that is gone when the run is to stop is no reason to store no more.
+    fn unless_stopped(&mut self, written: Result<(), OutputError>) -> Result<(), OutputError> {
+        match written {
+            Err(OutputError::Stopped { .. }) => {
+                self.silent = true;
+                Ok(())
+            }
+            written => written,
+        }
     }
 
     fn combine<'a>(&mut self, outcomes: impl Iterator<Item = Outcome<'a>>) -> anyhow::Result<()> {
@@ -248,7 +270,10 @@ impl Gather {
         if let Some(order) = &mut self.order {
             return Ok(order.add(batch)?);
         }
-        self.results.write(&batch)?;
+        if !self.silent {
+            let written = self.results.write(&batch);
+            self.unless_stopped(written)?;
+        }
         self.combine(batch.iter())
     }
 

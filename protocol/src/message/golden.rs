@@ -25,16 +25,16 @@ fn from_worker(frame: &FromWorker<'_>, golden: &str) {
 
 #[test]
 fn golden_version() {
-    assert_eq!(PROTOCOL_VERSION, 3, "new goldens for a new version");
+    assert_eq!(PROTOCOL_VERSION, 4, "new goldens for a new version");
 }
 
 #[test]
 fn golden_hello() {
     let mut bytes = Vec::new();
-    Hello { version: 3, build: "0.1.0", kinds: vec!["primes", "sleep"] }.encode(&mut bytes);
+    Hello { version: 4, build: "0.1.0", kinds: vec!["primes", "sleep"] }.encode(&mut bytes);
     assert_eq!(
         hex(&bytes),
-        "43 4f 4f 52 44 57 52 4b 03 00 00 00 05 00 30 2e 31 2e 30 02 00 06 00 70 72 69 6d 65 73 05 00 73 6c 65 65 70"
+        "43 4f 4f 52 44 57 52 4b 04 00 00 00 05 00 30 2e 31 2e 30 02 00 06 00 70 72 69 6d 65 73 05 00 73 6c 65 65 70"
     );
 }
 

@@ -86,9 +86,7 @@ fn to_lines(
     if let Err(lacking) = outcomes.check_all_there() {
         let kept = results.keep()?;
         return Err(match kept.first() {
-            Some(path) => {
-                anyhow::Error::from(lacking).context(format!("what is left is in {}", path.display()))
-            }
+            Some(path) => anyhow::anyhow!("{lacking}; what is left is in {}", path.display()),
             None => lacking.into(),
         });
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{self, IoSlice, IoSliceMut, Write};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,8 +11,10 @@ use protocol::{
     FromWorker, Hello, MAX_FRAME, MAX_PIECES, MAX_VALUE, PROTOCOL_VERSION, Piece, Task, TaskId,
     monotonic_nanos,
 };
+use rustix::event::{PollFd, PollFlags};
 use rustix::net::{
-    RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+    AddressFamily, RecvAncillaryBuffer, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    SocketAddrUnix, SocketFlags, SocketType, connect, recvmsg, sendmsg, socket_with,
 };
 
 use crate::frames::{announced, encoded, framed, outcome, run, status};
@@ -55,7 +57,10 @@ sins! {
     Magic = "magic", "A greeting with the wrong first bytes.";
     Version = "version", "A greeting of another version.";
     EmptyHello = "empty-hello", "A frame of length 0 for a greeting.";
-    NoChannel = "no-channel", "A greeting without a channel.";
+    NoChannel = "no-channel", "A greeting without a connection.";
+    Leave = "leave", "A greeting by one that has connected and left.";
+    Talk = "talk", "Messages over the connection that nothing good would come of, and a greeting.";
+    Crowd = "crowd", "As many connections as can be had, and a greeting.";
     NoHello = "no-hello", "No greeting, and no end.";
     HelloAgain = "hello-again", "A second greeting.";
     Empty = "empty", "A frame of length 0.";
@@ -99,7 +104,8 @@ sins! {
 impl Sin {
     /// True where it comes instead of the greeting.
     pub(crate) fn is_greeting(self) -> bool {
-        matches!(self, Self::Magic | Self::Version | Self::EmptyHello | Self::NoChannel | Self::NoHello)
+        use Sin::*;
+        [Magic, Version, EmptyHello, NoChannel, Leave, Talk, Crowd, NoHello].contains(&self)
     }
 
     /// True where a process does it once, false where it does it with every task.
@@ -138,9 +144,64 @@ pub(crate) fn greet(sin: Sin) -> io::Result<()> {
         Sin::Version => write(link, &framed(&hello(PROTOCOL_VERSION + 6)))?,
         Sin::EmptyHello => write(link, &announced(0))?,
         Sin::NoChannel => write(link, &framed(&hello(PROTOCOL_VERSION)))?,
+        Sin::Leave => {
+            drop(connected()?);
+            write(link, &framed(&hello(PROTOCOL_VERSION)))?;
+        }
+        Sin::Talk => {
+            let connection = connected()?;
+            talk(&connection)?;
+            write(link, &framed(&hello(PROTOCOL_VERSION)))?;
+            // It has been taken on: it ends without having been of use.
+            hear(&connection)?;
+            return Ok(());
+        }
+        Sin::Crowd => {
+            let first = connected()?;
+            let more: Vec<_> = (0..100).map_while(|_| connected().ok()).collect();
+            write(link, &framed(&hello(PROTOCOL_VERSION)))?;
+            hear(&first)?;
+            drop(more);
+            return Ok(());
+        }
         _ => {}
     }
     std::thread::sleep(WAIT);
+    Ok(())
+}
+
+/// A connection to the coordinator, which does not wait.
+fn connected() -> io::Result<OwnedFd> {
+    let path = std::env::args().nth(2).ok_or_else(|| io::Error::other("there is no socket"))?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+    connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket)
+}
+
+/// Says what ends, hangs or misleads a receiver that believes it: `ipc-channel`'s header is the length of the packet and
+/// of the whole message, and further parts come over a channel that is sent along.
+fn talk(connection: &OwnedFd) -> io::Result<()> {
+    let headers: [&[u64]; 4] = [&[24, 1 << 44, 7], &[0, 8], &[u64::MAX, 8, 0], &[24, 8, u64::MAX]];
+    for header in headers {
+        let bytes: Vec<u8> = header.iter().flat_map(|number| number.to_ne_bytes()).collect();
+        for descriptors in [&[][..], &[connection.as_fd()][..], &[connection.as_fd(); 2][..]] {
+            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+            let mut control = SendAncillaryBuffer::new(&mut space);
+            if !descriptors.is_empty() {
+                control.push(SendAncillaryMessage::ScmRights(descriptors));
+            }
+            sendmsg(connection, &[IoSlice::new(&bytes)], &mut control, SendFlags::NOSIGNAL)?;
+        }
+    }
+    rustix::net::send(connection, b"\xff", SendFlags::NOSIGNAL)?;
+    Ok(())
+}
+
+/// Waits until something has come over the connection, or its end.
+fn hear(connection: &OwnedFd) -> io::Result<()> {
+    let patience = rustix::event::Timespec { tv_sec: WAIT.as_secs() as i64, tv_nsec: 0 };
+    rustix::event::poll(&mut [PollFd::new(connection, PollFlags::IN)], Some(&patience))?;
     Ok(())
 }
 
