@@ -1,7 +1,5 @@
 //! Where the command writes: pipes without a reader, and files that may not become long.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests: a panic is how a test fails")]
-
 use std::fs::File;
 use std::io::Read;
 
