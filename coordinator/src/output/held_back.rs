@@ -64,8 +64,9 @@ impl Behind {
 
 /// What kept the run from going faster, and what to do about it; none where it was the tasks themselves.
 pub(crate) fn hint(summary: &Summary) -> Option<&'static str> {
-    // How a run that was stopped would have gone on is not known.
-    if summary.wall_seconds < WORTH_TELLING || summary.interrupted {
+    // How a run that was stopped would have gone on is not known, nor what one without tasks would have come to.
+    let nothing = summary.tasks.ok + summary.tasks.failed == 0;
+    if summary.wall_seconds < WORTH_TELLING || summary.interrupted || nothing {
         return None;
     }
     let [starting, planning, tasks, output, ending] = parts(&summary.time).map(|(part, _)| part);
@@ -114,7 +115,7 @@ fn busiest(summary: &Summary) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::summary::WorkerSummary;
+    use crate::summary::{TaskCounts, WorkerSummary};
 
     fn summary(time: TimeSummary, busy: f64) -> Summary {
         let worker = WorkerSummary {
@@ -124,7 +125,15 @@ mod tests {
             tasks: 1_000,
             busy_seconds: busy,
         };
-        Summary { wall_seconds: 10.0, workers: 1, per_worker: vec![worker], time, ..Summary::default() }
+        let tasks = TaskCounts { planned: 1_000, ok: 1_000, ..TaskCounts::default() };
+        Summary {
+            wall_seconds: 10.0,
+            workers: 1,
+            tasks,
+            per_worker: vec![worker],
+            time,
+            ..Summary::default()
+        }
     }
 
     #[test]
