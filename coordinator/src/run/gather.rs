@@ -43,6 +43,8 @@ pub(super) struct Effort {
     pub(super) writing: Duration,
     /// Handing outcomes to the store, and waiting for it.
     pub(super) storing: Duration,
+    /// Combining values; a part of `writing`.
+    pub(super) combining: Duration,
 }
 
 /// What came of gathering.
@@ -213,10 +215,12 @@ impl Gather {
 
     fn combine<'a>(&mut self, outcomes: impl Iterator<Item = Outcome<'a>>) -> anyhow::Result<()> {
         let Some(combine) = &mut self.combine else { return Ok(()) };
+        let begun = monotonic_nanos();
         for outcome in outcomes {
             let Ok(value) = outcome.result else { continue };
             combine.add(outcome.task.0, outcome.payload, value, &worker_name(outcome.worker))?;
         }
+        self.effort.combining += since(begun);
         Ok(())
     }
 

@@ -278,5 +278,6 @@ fn time_spent(spent: &Spent, effort: Effort) -> TimeSummary {
         ending: on(Limit::Ending),
         writing: effort.writing.as_secs_f64(),
         storing: effort.storing.as_secs_f64(),
+        combining: effort.combining.as_secs_f64(),
     }
 }
