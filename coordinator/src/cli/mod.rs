@@ -74,6 +74,8 @@ pub fn main_with(kinds: &'static [&'static dyn Kind]) -> ExitCode {
     if let Some(exit) = crate::supervisor::main_if_guard() {
         return exit;
     }
+    keep_to_oneself();
+    worker::expect_children();
     match Cli::try_parse() {
         Ok(cli) => run_to_exit(cli, kinds).into(),
         Err(error) => {
@@ -82,6 +84,13 @@ pub fn main_with(kinds: &'static [&'static dyn Kind]) -> ExitCode {
             if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() }
         }
     }
+}
+
+/// Nobody of this user may look into this process's memory or write it, as a worker that was taken over would. Its workers
+/// are programs of their own, and as they were.
+fn keep_to_oneself() {
+    // A system that refuses is no reason not to work.
+    let _ = nix::sys::prctl::set_dumpable(false);
 }
 
 /// These kinds, and behind them those that every `coordinator` knows.

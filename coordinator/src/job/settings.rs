@@ -10,7 +10,7 @@ use jobs::spec::{Item, SpecError, SpecErrors, Table};
 use super::units::ValueError;
 use super::values::{self, Workers};
 use crate::outcome::Reason;
-use crate::pool::{BatchSize, Limits, Order, PoolOptions};
+use crate::pool::{BatchSize, Guarded, Limits, Order, PoolOptions};
 
 /// How to run a job, as far as somebody has said so: `None` leaves it to whoever is asked next.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -126,7 +126,10 @@ impl RunSettings {
             max_failures: self.max_failures,
             grace: self.grace.unwrap_or(default.grace),
             start_timeout: default.start_timeout,
-            guard: kind.starts_processes(),
+            guard: match kind.starts_processes() || self.worker_program.is_some() {
+                true => Guarded::First,
+                false => Guarded::Soon,
+            },
             payloads_in_outcomes: true,
             worker_program: self.worker_program.clone(),
             ..default

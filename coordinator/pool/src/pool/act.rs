@@ -75,7 +75,7 @@ impl Driver<'_> {
                 let pid = link.process.id();
                 self.tell(&PoolEvent::Started { worker, incarnation, pid });
                 if let Some(guard) = &mut self.guard {
-                    guard.watch(link.process.id());
+                    guard.watch(&link.process);
                 }
                 if let Some(report) = self.reports.get_mut(worker.index()) {
                     report.pid = link.process.id();

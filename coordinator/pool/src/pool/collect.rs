@@ -44,7 +44,7 @@ impl Driver<'_> {
         link.lines.finish(|line| show(worker, None, line, now, self.observer));
         self.bury(worker, &link, exit);
         if let Some(guard) = &mut self.guard {
-            guard.unwatch(link.process.id());
+            guard.unwatch(&link.process);
         }
         // Here it is reaped, and what it left behind is killed.
         drop(link);

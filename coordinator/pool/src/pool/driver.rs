@@ -12,6 +12,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use protocol::{TaskId, monotonic_nanos};
+use tracing::{info, warn};
 
 use super::clock::Clock;
 use super::config::queue_config;
@@ -20,20 +21,31 @@ use super::frames::Parsed;
 use super::holdup::{self, Holdup};
 use super::ledger::Ledger;
 use super::link::Link;
+use super::pulse::{BEAT, Pulse};
 use super::report::{End, PoolReport, WorkerReport};
 use super::token::{Token, Watch};
 use super::wait::Waits;
 use super::{
-    Controlled, Incoming, Observer, PoolEvent, PoolOptions, Request, RunningTask, Sink, Source, Work,
+    Controlled, Guarded, Incoming, Observer, PoolEvent, PoolOptions, Request, RunningTask, Sink, Source, Work,
 };
 use crate::outcome::{AttemptRecord, OutcomeBatch};
-use crate::supervisor::{Guard, Program};
+use crate::supervisor::{Guard, Program, with_advice};
 use queue::{Decisions, Event, Queue, Time, WorkerId};
 
 /// How long a worker may live after its link has ended, where nothing tells that it is about to die.
 pub(super) const LINGER: Duration = Duration::from_millis(50);
 /// How often the workers' memory is looked at, where it is limited.
 const SAMPLE: Duration = Duration::from_millis(250);
+/// After so long a run has a guard in any case: one that is over before hardly leaves anything.
+const GUARD_AFTER: Duration = Duration::from_millis(20);
+
+fn first_guard(guarded: Guarded) -> io::Result<Option<Guard>> {
+    let mut guard = (guarded != Guarded::Never).then(Guard::later);
+    if guarded == Guarded::First {
+        guard.as_mut().map_or(Ok(()), Guard::start)?;
+    }
+    Ok(guard)
+}
 
 pub(super) struct Driver<'a> {
     pub(super) options: &'a PoolOptions,
@@ -44,6 +56,9 @@ pub(super) struct Driver<'a> {
     // Dropped before the guard: what it has on its list then is dead and reaped.
     pub(super) links: Vec<Option<Link>>,
     pub(super) guard: Option<Guard>,
+    /// When the guard is to be started, unless it has been.
+    guard_at: Option<Time>,
+    pulse: Pulse,
     pub(super) reports: Vec<WorkerReport>,
     pub(super) histories: HashMap<TaskId, Vec<AttemptRecord>>,
     pub(super) outbox: OutcomeBatch,
@@ -98,7 +113,9 @@ impl<'a> Driver<'a> {
             queue: Queue::new(queue_config(options)),
             ledger: Ledger::new(options.payloads_in_outcomes),
             links: (0..workers).map(|_| None).collect(),
-            guard: options.guard.then(Guard::start).transpose()?,
+            guard: first_guard(options.guard)?,
+            guard_at: (options.guard == Guarded::Soon).then(|| Time(monotonic_nanos()).after(GUARD_AFTER)),
+            pulse: Pulse::new(monotonic_nanos()),
             reports: vec![WorkerReport::default(); workers as usize],
             histories: HashMap::new(),
             outbox: OutcomeBatch::new(),
@@ -148,10 +165,26 @@ impl<'a> Driver<'a> {
                 Err(Errno::EINTR) => 0,
                 Err(error) => return Err(error.into()),
             };
+            self.beat(patience);
             for event in events.iter().take(ready) {
                 self.on_ready(Token::unpack(event.data()));
             }
             self.on_time();
+        }
+    }
+
+    /// Time in which this process did not run, since it was stopped or frozen, counts for nobody.
+    fn beat(&mut self, patience: EpollTimeout) {
+        let now = monotonic_nanos();
+        if patience == EpollTimeout::NONE {
+            // Nothing was to wake it, and no time limit runs.
+            return self.pulse.skip(now);
+        }
+        if let Some((start, end)) = self.pulse.beat(now) {
+            let paused = Duration::from_nanos(end.saturating_sub(start));
+            info!(?paused, "the coordinator was stopped from outside");
+            self.clock.pause(start, end);
+            self.tell(&PoolEvent::Resumed { paused });
         }
     }
 
@@ -203,6 +236,7 @@ impl<'a> Driver<'a> {
         let _ = nix::sys::signal::raise(nix::sys::signal::Signal::SIGSTOP);
         let end = monotonic_nanos();
         self.clock.pause(start, end);
+        self.pulse.skip(end);
         self.links.iter().flatten().for_each(|link| link.process.resume());
         self.tell(&PoolEvent::Resumed { paused: Duration::from_nanos(end.saturating_sub(start)) });
     }
@@ -221,6 +255,15 @@ impl<'a> Driver<'a> {
                 } else {
                     self.broke(worker, "closed its link and lives on");
                 }
+            }
+        }
+        if self.guard_at.is_some_and(|at| at <= now) {
+            self.guard_at = None;
+            if let Some(Err(error)) = self.guard.as_mut().map(Guard::start) {
+                warn!(
+                    "there is no guard, so what workers have started may outlive a kill: {}",
+                    with_advice(&error)
+                );
             }
         }
         if self.sample_at.is_some_and(|at| at <= now) {
@@ -272,8 +315,9 @@ impl<'a> Driver<'a> {
             self.links.iter().flatten().filter_map(|link| link.ended_at).map(|at| at.after(LINGER));
         let deadlines =
             self.queue.next_deadline().into_iter().chain(lingering).chain(self.sample_at).chain(self.look_at);
-        let Some(deadline) = deadlines.min() else { return EpollTimeout::NONE };
-        let wait = self.clock.until(monotonic_nanos(), deadline);
+        let Some(deadline) = deadlines.chain(self.guard_at).min() else { return EpollTimeout::NONE };
+        // However far it is: a stop is told by a beat that is missing.
+        let wait = self.clock.until(monotonic_nanos(), deadline).min(BEAT);
         // Rounded up: waking before a deadline would only mean to wait again.
         let millis = wait.as_micros().div_ceil(1000);
         EpollTimeout::try_from(i32::try_from(millis).unwrap_or(i32::MAX)).unwrap_or(EpollTimeout::ZERO)

@@ -29,6 +29,7 @@ mod link;
 mod long;
 mod observe;
 mod options;
+mod pulse;
 mod report;
 mod sink;
 mod source;
@@ -43,7 +44,7 @@ pub use control::{Control, Controlled, Request, Waker};
 pub use holdup::Spent;
 #[doc(hidden)]
 pub use observe::{Done, DoneRun, Limit, Observer, PoolEvent, RunningTask};
-pub use options::Order;
+pub use options::{Guarded, Order};
 #[doc(hidden)]
 pub use options::{Limits, PoolOptions};
 pub use queue::BatchSize;
