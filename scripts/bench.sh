@@ -1,21 +1,33 @@
 #!/usr/bin/env bash
-# Times the pool against other ways to run tasks, in turns, checks the answers, and prints a table in Markdown.
-# Usage: scripts/bench.sh [--rounds N] [--scale X] [--only PART-OF-A-NAME] [--quick] [--list]
-# Installs Ray, Dask, joblib and GNU parallel, and builds procspawn and rayon, all under target/ where it can; what
-# can't be had is left out, and said. BENCH_PROFILE=dev takes debug builds, to try the script itself.
+# Times this build against other ways to run tasks, or against another build; scripts/bench.sh --help tells how.
+# Installs what it compares with, below target/ where it can; what can't be had is left out, and said. Nothing is
+# installed for --list, --help and --against. BENCH_PROFILE=dev takes debug builds, to try the program itself.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-. scripts/bench_install.sh
-
-debian parallel parallel
-python_module joblib 'joblib>=1.4,<2'
-python_module ray 'ray>=2,<3'
-python_module distributed 'distributed>=2025'
 
 profile=${BENCH_PROFILE:-release}
-cargo build --profile "$profile" --workspace --bins
-CARGO_TARGET_DIR=target/bench-peers cargo build --profile "$profile" --locked --manifest-path scripts/peers/rust/Cargo.toml ||
-    echo "SKIPPED: procspawn, rayon and the bare socket pair can't be built" >&2
-
 [ "$profile" = dev ] && built=debug || built=$profile
-exec "$venv/bin/python" scripts/bench.py --built "$built" "$@"
+
+peers=true
+for argument in "$@"; do
+    case $argument in
+    --list | --help | -h) exec cargo run --quiet --package unhurt-bench -- "$@" ;;
+    --against | --against=*) peers=false ;;
+    esac
+done
+if $peers; then
+    . scripts/bench_install.sh
+    debian parallel parallel
+    debian primesieve primesieve
+    python_module joblib 'joblib>=1.4,<2'
+    python_module ray 'ray>=2,<3'
+    python_module distributed 'distributed>=2025'
+    python_module numpy 'numpy>=2,<3'
+    python_module polars 'polars>=1,<2'
+    python_module cv2 'opencv-python-headless>=4,<6'
+    CARGO_TARGET_DIR=target/bench-peers cargo build --profile "$profile" --locked --manifest-path scripts/peers/rust/Cargo.toml ||
+        echo "SKIPPED: procspawn, rayon and the bare socket pair can't be built" >&2
+    rustc --edition 2024 -O -o target/read_floor scripts/peers/read_floor.rs
+fi
+cargo build --profile "$profile" --workspace --bins
+exec "target/$built/unhurt-bench" --built "$built" "$@"

@@ -3,7 +3,7 @@
 # this tree) builds and runs its tasks in worker processes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-cargo package --workspace --exclude tests --exclude api --exclude modules --allow-dirty --no-verify --offline --quiet
+cargo package --workspace --exclude tests --exclude api --exclude modules --exclude unhurt-bench --allow-dirty --no-verify --offline --quiet
 
 place=target/packaged
 rm -rf "$place/crates" "$place/program"

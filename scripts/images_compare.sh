@@ -1,8 +1,8 @@
 #!/bin/sh
 # Compares the images kind with OpenCV, pixel for pixel, on all photos and on 200 pictures of odd sizes; with
-# --speed it measures both instead, and with --goldens it writes jobs/tests/goldens/images.txt again.
+# --goldens it writes jobs/tests/goldens/images.txt again. Their speed is told by scripts/bench.sh kernels.
 #
-#     scripts/images_compare.sh [--speed | --goldens] [FOLDER WITH PHOTOS]...
+#     scripts/images_compare.sh [--goldens] [FOLDER WITH PHOTOS]...
 #
 # Python packages go into target/images-venv; the photos of jobs/photos are always among the compared.
 set -eu
@@ -16,12 +16,6 @@ if ! "$venv/bin/python" -c 'import cv2; assert cv2.__version__ == "4.14.0"' 2>/d
 fi
 
 case "${1-}" in
---speed)
-    echo "ours"
-    cargo bench --quiet --package unhurt-jobs --bench images
-    echo "OpenCV"
-    "$venv/bin/python" scripts/images_speed.py target/tmp/images-speed
-    ;;
 --goldens)
     "$venv/bin/python" scripts/images_goldens.py >target/images-goldens.txt
     mv target/images-goldens.txt jobs/tests/goldens/images.txt

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every test: units, simulator, end-to-end, documentation. Needs nothing but Rust; uses cargo-nextest
+# Runs every test: units, simulator, end-to-end, documentation. Needs Rust and a C compiler; uses cargo-nextest
 # where it is installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -90,7 +90,8 @@ pub struct TimeSummary {
 /// ```
 /// # fn example(summary: &coordinator::summary::Summary) {
 /// let tasks = summary.tasks;
-/// assert_eq!(tasks.planned, tasks.ok + tasks.failed + tasks.skipped, "all have ended");
+/// assert_eq!(tasks.planned, tasks.ok + tasks.failed, "all have ended");
+/// println!("{} of them in this session", tasks.ok + tasks.failed - tasks.skipped);
 /// # }
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -98,13 +99,13 @@ pub struct TimeSummary {
 pub struct TaskCounts {
     /// Tasks that the plan made.
     pub planned: u64,
-    /// Tasks that ended well.
+    /// Tasks that ended well, those that an earlier session had done among them.
     pub ok: u64,
     /// Tasks that failed for good.
     pub failed: u64,
     /// Attempts after a task's first.
     pub retried: u64,
-    /// Tasks that an earlier run had already done.
+    /// Tasks that an earlier session had done; `ok` has them, too.
     pub skipped: u64,
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use coordinator::outcome::{AttemptRecord, Failure, OutcomeBatch, Reason};
 use coordinator::pool::{
-    BatchSize, Control, End, Incoming, Limits, Offer, PoolOptions, PoolReport, Sink, Source, Supply, Work,
+    BatchSize, Control, End, Engine as _, Incoming, Limits, LocalWorkers, Offer, PoolOptions, PoolReport,
+    Seams, Sink, Source, Supply, Work,
 };
 
 /// Payloads of the `faults` kind, handed over at once.
@@ -53,9 +54,8 @@ fn run(behaviours: Vec<&'static str>, timeout: Option<Duration>) -> (PoolReport,
     let work = Work { kind: "faults".into(), setup: Vec::new() };
     let (_control, controlled) = Control::new().unwrap();
     let mut sink = Kept::default();
-    let report =
-        coordinator::pool::run(&options, &work, &controlled, &mut Behaviours(behaviours), &mut sink, &mut ())
-            .unwrap();
+    let seams = Seams { source: &mut Behaviours(behaviours), sink: &mut sink, observer: &mut () };
+    let report = LocalWorkers.run(&options, &work, &controlled, seams).unwrap();
     (report, sink.0)
 }
 

@@ -5,7 +5,9 @@
 use std::num::NonZeroU32;
 
 use coordinator::outcome::OutcomeBatch;
-use coordinator::pool::{Control, End, Incoming, Offer, PoolOptions, Sink, Source, Supply, Work};
+use coordinator::pool::{
+    Control, End, Engine as _, Incoming, LocalWorkers, Offer, PoolOptions, Seams, Sink, Source, Supply, Work,
+};
 
 /// So many tasks that are well.
 struct Well(u32);
@@ -43,8 +45,8 @@ fn every_worker_works_and_takes_exactly_one_pill() {
     let work = Work { kind: "faults".into(), setup: Vec::new() };
     let (_control, controlled) = Control::new().unwrap();
     let mut sink = Count::default();
-    let report =
-        coordinator::pool::run(&options, &work, &controlled, &mut Well(256), &mut sink, &mut ()).unwrap();
+    let seams = Seams { source: &mut Well(256), sink: &mut sink, observer: &mut () };
+    let report = LocalWorkers.run(&options, &work, &controlled, seams).unwrap();
     assert_eq!((&report.end, sink.0), (&End::Done, 256));
     for worker in &report.workers {
         assert_eq!((worker.pills, worker.incarnations), (1, 1), "{worker:?}");

@@ -1,6 +1,6 @@
 //! Kernels on one core, in nanoseconds a pixel of processor time (so that other work on the machine hardly
 //! shows), and the reading and writing of files, of the time that the kind itself reports: `cargo bench -p unhurt-jobs
-//! --bench images`. `scripts/images_compare.sh --speed` prints OpenCV's beside them, on the same files.
+//! --bench images`. `scripts/bench.sh kernels` has OpenCV's beside them, on the same files.
 
 #![allow(clippy::expect_used, reason = "no measurement without a picture")]
 
@@ -49,7 +49,7 @@ fn main() {
     files();
 }
 
-/// Reads and writes files of a photo's pixels, and leaves them for `scripts/images_speed.py`.
+/// Reads and writes files of a photo's pixels, and leaves them for `scripts/peers/opencv_kernels.py`.
 fn files() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("images-speed");
     std::fs::create_dir_all(&folder).expect("the folder can be made");

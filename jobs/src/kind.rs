@@ -488,7 +488,7 @@ pub struct Key {
     pub name: &'static str,
     /// Its type, in words: `list of integers`, `true or false`.
     pub kind: &'static str,
-    /// What holds where it is absent; `None`: it is required, alone or as one of several.
+    /// What holds where it is absent; `None`: it is required, alone or as one of several, or `about` says when.
     pub default: Option<&'static str>,
     /// What it means, in one line.
     pub about: &'static str,

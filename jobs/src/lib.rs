@@ -50,9 +50,13 @@ mod reduce;
 mod size;
 mod sleep;
 pub mod spec;
+mod table;
 #[cfg(test)]
 mod testing;
 mod text_kind;
+// Shared with the command, and no part of the API.
+#[doc(hidden)]
+pub mod words;
 
 pub use kind::{
     BadValue, Combine, ItemsFrom, Key, Kind, Outputs, Plan, PlanError, PlanOptions, Presenter, Section,

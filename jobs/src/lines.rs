@@ -18,7 +18,10 @@ pub(crate) enum FileProblem {
     /// The system says so.
     #[error("can't be read: {0}")]
     Io(#[from] std::io::Error),
-    /// It is a directory, a socket, a device.
+    /// It is a folder.
+    #[error("is a folder: name a file in it")]
+    Folder,
+    /// It is a socket, a device.
     #[error("is neither a regular file nor a named pipe")]
     OtherType,
 }
@@ -41,6 +44,7 @@ impl Readable {
                 match file_type.is_file() {
                     true => Some(File::open(path)?),
                     false if file_type.is_fifo() => None,
+                    false if file_type.is_dir() => return Err(FileProblem::Folder),
                     false => return Err(FileProblem::OtherType),
                 }
             }
@@ -114,6 +118,11 @@ impl Lines {
         };
         self.line.clear();
         self.number += 1;
+        if self.number == 1
+            && let Some(other) = reader.fill_buf().ok().and_then(crate::table::start::other_encoding)
+        {
+            return Err(PlanError(format!("{}: {other}", self.source.name())));
+        }
         let read = reader.take(self.longest as u64 + 1).read_until(b'\n', &mut self.line);
         match read {
             Err(error) => Err(self.error(format_args!("can't be read: {error}"))),
@@ -263,6 +272,13 @@ mod tests {
     }
 
     #[test]
+    fn text_in_another_encoding_is_called_by_its_name() {
+        let utf_16: Vec<u8> = "\u{feff}2\n3\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let error = words_of(&utf_16).unwrap_err();
+        assert!(error.starts_with("words.txt: is text in UTF-16; save it as UTF-8"), "{error}");
+    }
+
+    #[test]
     fn a_file_with_nothing_in_it_is_refused() {
         assert_eq!(words_of(b"\n\n"), Err("words.txt: holds no words: write one a line".into()));
     }
@@ -273,9 +289,12 @@ mod tests {
         let problem = |path: &Path| {
             Readable::find(&ItemsFrom::File(path.to_owned())).err().map(|problem| problem.to_string())
         };
-        assert_eq!(problem(folder.path()), Some("is neither a regular file nor a named pipe".into()));
+        assert_eq!(problem(folder.path()), Some("is a folder: name a file in it".into()));
         assert!(problem(&folder.path().join("none")).unwrap().contains("No such file"));
-        assert!(problem(Path::new("/dev/null")).is_some());
+        assert_eq!(
+            problem(Path::new("/dev/null")),
+            Some("is neither a regular file nor a named pipe".into())
+        );
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::{Lengths, Strings};
+
 /// A list of payloads, stored end to end.
 ///
 /// ```
@@ -13,10 +15,10 @@ use std::ops::Range;
 /// assert_eq!((payloads.len(), payloads.total_bytes(), payloads.is_empty()), (2, 8, false));
 /// assert_eq!(payloads.get(1), Some(b"three".as_slice()));
 /// assert!(payloads.iter().map(<[u8]>::len).eq(payloads.lengths()));
-/// assert_eq!(payloads.alike(0..2), None, "not of one length");
+/// assert_eq!(payloads.strings().alike(), None, "not of one length");
 ///
 /// let mut others = Payloads::new();
-/// others.append(&payloads, 1..2);
+/// others.append(payloads.part(1..2));
 /// assert_eq!(others.get(0), Some(b"three".as_slice()));
 /// payloads.truncate(1);
 /// others.clear();
@@ -68,29 +70,25 @@ impl Payloads {
         self.ends.push(self.bytes.len());
     }
 
-    /// Appends copies of those payloads of `other` that stand at `places`, all at once.
-    pub fn append(&mut self, other: &Self, places: Range<usize>) {
-        let Some(ends) = other.ends.get(places.clone()) else { return };
-        let from = other.start(places.start).unwrap_or(0);
-        let bytes = other.bytes.get(from..ends.last().copied().unwrap_or(from)).unwrap_or_default();
+    /// Appends copies of strings, all at once: of another list's, for example.
+    pub fn append(&mut self, strings: Strings<'_>) {
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        self.ends.extend(ends.iter().map(|end| end - from + start));
+        self.bytes.extend_from_slice(strings.bytes());
+        match strings.lengths() {
+            Lengths::All(length) => self.ends.extend((1..=strings.len()).map(|count| start + count * length)),
+            Lengths::Ends { ends, base } => self.ends.extend(ends.iter().map(|end| end - base + start)),
+        }
     }
 
-    /// The payloads at `places`, end to end, and the length of each, where they all have the same.
-    pub fn alike(&self, places: Range<usize>) -> Option<(usize, &[u8])> {
-        let start = self.start(places.start)?;
-        let ends = self.ends.get(places)?;
-        let length = ends.first()?.checked_sub(start)?;
-        let mut before = start;
-        // Without an early end: this way it is done with several at once.
-        let differ = ends.iter().fold(0, |differ, &end| {
-            let other = (end - before) ^ length;
-            before = end;
-            differ | other
-        });
-        (differ == 0).then(|| Some((length, self.bytes.get(start..before)?))).flatten()
+    /// The payloads, borrowed.
+    pub fn strings(&self) -> Strings<'_> {
+        Strings::new(&self.bytes, Lengths::Ends { ends: &self.ends, base: 0 }, self.ends.len())
+    }
+
+    /// The payloads at `places`, borrowed; none if `places` are not among them.
+    #[inline]
+    pub fn part(&self, places: Range<usize>) -> Strings<'_> {
+        self.strings().part(places)
     }
 
     /// Where the payload at `index` begins.
@@ -157,10 +155,12 @@ mod tests {
     fn payloads_of_one_length_can_be_had_together() {
         let mut list = Payloads::new();
         ["a", "bc", "de", "fg", "", ""].iter().for_each(|text| list.push(text.as_bytes()));
-        assert_eq!(list.alike(1..4), Some((2, b"bcdefg".as_slice())));
-        assert_eq!(list.alike(0..1), Some((1, b"a".as_slice())));
-        assert_eq!(list.alike(4..6), Some((0, b"".as_slice())));
-        assert!([0..2, 3..5, 2..2, 5..7].into_iter().all(|places| list.alike(places).is_none()));
+        let alike = |places: Range<usize>| (list.part(places.clone()).alike(), list.part(places).bytes());
+        assert_eq!(alike(1..4), (Some(2), b"bcdefg".as_slice()));
+        assert_eq!(alike(0..1), (Some(1), b"a".as_slice()));
+        assert_eq!(alike(4..6), (Some(0), b"".as_slice()));
+        assert!([0..2, 3..5, 2..2].into_iter().all(|places| list.part(places).alike().is_none()));
+        assert!(list.part(5..7).is_empty());
     }
 
     #[test]
@@ -169,11 +169,12 @@ mod tests {
         ["one", "", "three", "4"].iter().for_each(|text| list.push(text.as_bytes()));
         let mut other = Payloads::new();
         other.push(b"zero");
-        other.append(&list, 1..3);
-        other.append(&list, 0..1);
-        other.append(&list, 4..4);
-        other.append(&list, 3..9);
+        other.append(list.part(1..3));
+        other.append(list.part(0..1));
+        other.append(list.part(4..4));
+        other.append(list.part(3..9));
+        other.append(crate::Strings::new(b"xxyy", crate::Lengths::All(2), 2));
         let got: Vec<_> = other.iter().collect();
-        assert_eq!(got, [b"zero".as_slice(), b"", b"three", b"one"]);
+        assert_eq!(got, [b"zero".as_slice(), b"", b"three", b"one", b"xx", b"yy"]);
     }
 }

@@ -14,8 +14,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 ];
 
 /// Words that stand for something of the reader's own, and what they are here.
-const STAND_INS: &[(&str, &str)] =
-    &[("retry RUN", "retry failed"), (" RUN", " newest"), ("JOB.toml", "jobs/primes.toml")];
+const STAND_INS: &[(&str, &str)] = &[(" RUN", " newest"), ("JOB.toml", "jobs/primes.toml")];
 
 /// Commands that end with another code than 0 where nothing is wrong.
 const CODES: &[(&str, i32)] = &[("coordinator resume", 2), ("coordinator retry", 1)];

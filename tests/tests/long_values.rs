@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use coordinator::outcome::{OutcomeBatch, Reason};
 use coordinator::pool::{
-    BatchSize, Control, End, Incoming, Observer, Offer, PoolEvent, PoolOptions, PoolReport, Request, Sink,
-    Source, Supply, Work,
+    BatchSize, Control, End, Engine as _, Incoming, LocalWorkers, Observer, Offer, PoolEvent, PoolOptions,
+    PoolReport, Request, Seams, Sink, Source, Supply, Work,
 };
 use coordinator::queue::{Time, WorkerId};
 use nix::sys::signal::{Signal, kill};
@@ -66,7 +66,8 @@ impl<'a> Echoes<'a> {
         let work = Work { kind: "bench".into(), setup: vec![ECHO] };
         let (control, controlled) = Control::new().unwrap();
         let (mut source, mut sink, mut observer) = (self, self, observe(control));
-        coordinator::pool::run(&options, &work, &controlled, &mut source, &mut sink, &mut *observer).unwrap()
+        let seams = Seams { source: &mut source, sink: &mut sink, observer: &mut *observer };
+        LocalWorkers.run(&options, &work, &controlled, seams).unwrap()
     }
 }
 

@@ -1,10 +1,10 @@
-//! Plants the bugs of `coordinator/queue/mutants.toml`, one at a time, into copies of the queue, and lets the
-//! simulator find them. The copies are packages of a throw-away workspace, so that one build makes them all.
+//! Plants the bugs listed in a crate's `mutants.toml`, one at a time, into copies of the crate, and lets its simulator
+//! find them. The copies are packages of a throw-away workspace, so that one build makes them all, with what they need
+//! built once.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a panic is how a test fails")]
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,18 @@ const UNCHANGED: &str = "unchanged";
 /// A simulation that takes longer than this hangs.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// A crate with a simulator.
+struct Subject {
+    folder: &'static str,
+    /// The tests that play seeds.
+    tests: &'static str,
+    /// How many seeds: a bug that needs more hides too well.
+    seeds: &'static str,
+}
+
+const QUEUE: Subject = Subject { folder: "coordinator/queue", tests: "sim::the_queue", seeds: "2000" };
+const POOL: Subject = Subject { folder: "coordinator/pool", tests: "pool::sim::the_pool", seeds: "4000" };
+
 #[derive(Debug)]
 struct Mutant {
     name: String,
@@ -35,24 +47,46 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn queue() -> PathBuf {
-    root().join("coordinator/queue")
+impl Subject {
+    fn folder(&self) -> PathBuf {
+        root().join(self.folder)
+    }
+
+    fn mutants(&self) -> Vec<Mutant> {
+        let text = fs::read_to_string(self.folder().join("mutants.toml")).unwrap();
+        let table = DeTable::parse(&text).unwrap();
+        let list = table.get_ref().get("mutant").and_then(|list| list.get_ref().as_array()).unwrap();
+        list.iter().map(|entry| mutant(entry.get_ref())).collect()
+    }
+
+    /// A package of this name with the crate and its simulator.
+    fn write_package(&self, place: &Path, name: &str) {
+        copy(&self.folder().join("src"), &place.join("src"));
+        let lib = place.join("src/lib.rs");
+        // A bug may leave something unused.
+        let text = format!("#![allow(unused)]\n{}", fs::read_to_string(&lib).unwrap());
+        fs::write(lib, text).unwrap();
+        let manifest = fs::read_to_string(self.folder().join("Cargo.toml")).unwrap();
+        // Only what the library needs: no further targets, lints, readme and library name.
+        let needed = manifest.split("\n\n").filter(|part| {
+            let part = part.trim_start();
+            !["[[", "[lints]", "[lib]"].iter().any(|start| part.starts_with(start))
+        });
+        let needed = needed.collect::<Vec<_>>().join("\n\n");
+        let own = needed.lines().find(|line| line.starts_with("name = ")).unwrap();
+        let needed = needed.replacen(own, &format!("name = \"{name}\""), 1);
+        let needed = needed.lines().filter(|line| !line.starts_with("readme")).collect::<Vec<_>>();
+        fs::write(place.join("Cargo.toml"), needed.join("\n")).unwrap();
+    }
 }
 
-fn mutants() -> Vec<Mutant> {
-    let text = fs::read_to_string(queue().join("mutants.toml")).unwrap();
-    let table = DeTable::parse(&text).unwrap();
-    let list = table.get_ref().get("mutant").and_then(|list| list.get_ref().as_array()).unwrap();
-    let texts = |entry: &DeValue<'_>| -> BTreeMap<String, String> {
-        let pairs = entry.as_table().unwrap().iter();
-        pairs.map(|(k, v)| (k.get_ref().to_string(), v.get_ref().as_str().unwrap().to_owned())).collect()
-    };
-    let mutant = |mut texts: BTreeMap<String, String>| {
-        let mut take = |key: &str| texts.remove(key).unwrap_or_else(|| panic!("a mutant without {key}"));
-        let (name, breaks, file) = (take("name"), take("breaks"), take("file"));
-        Mutant { name, breaks, file, find: take("find"), replace: take("replace") }
-    };
-    list.iter().map(|entry| mutant(texts(entry.get_ref()))).collect()
+fn mutant(entry: &DeValue<'_>) -> Mutant {
+    let pairs = entry.as_table().unwrap().iter();
+    let mut texts: BTreeMap<String, String> =
+        pairs.map(|(k, v)| (k.get_ref().to_string(), v.get_ref().as_str().unwrap().to_owned())).collect();
+    let mut take = |key: &str| texts.remove(key).unwrap_or_else(|| panic!("a mutant without {key}"));
+    let (name, breaks, file) = (take("name"), take("breaks"), take("file"));
+    Mutant { name, breaks, file, find: take("find"), replace: take("replace") }
 }
 
 /// Copies a folder with everything in it.
@@ -69,42 +103,20 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A package with the queue and its simulator.
-fn write_package(place: &Path, name: &str) {
-    copy(&queue().join("src"), &place.join("src"));
-    let lib = place.join("src/lib.rs");
-    // A bug may leave something unused.
-    let text =
-        fs::read_to_string(&lib).unwrap().replacen("extern crate", "#![allow(unused)]\nextern crate", 1);
-    fs::write(lib, text).unwrap();
-    let manifest = format!(
-        "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[lib]\ndoctest = false\n\n\
-         [dependencies]\nids = {{ path = \"../ids\" }}\nserde.workspace = true\n\n\
-         [dev-dependencies]\nproptest.workspace = true\n"
-    );
-    fs::write(place.join("Cargo.toml"), manifest).unwrap();
-}
-
-fn write_ids(place: &Path) {
-    copy(&root().join("protocol/ids/src"), &place.join("src"));
-    let manifest = "[package]\nname = \"ids\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
-                    [features]\nwire = []\n\n[dependencies]\nserde.workspace = true\n";
-    fs::write(place.join("Cargo.toml"), manifest).unwrap();
-}
-
-/// The versions of what is used are those of the real workspace.
+/// A workspace of these members. What they use, in this repository and from elsewhere, is what the real one says.
 fn write_workspace(place: &Path, members: &[&str]) {
     let real = fs::read_to_string(root().join("Cargo.toml")).unwrap();
-    let version_of = |name: &str| {
-        let line = real.lines().find(|line| line.starts_with(&format!("{name} = ")));
-        line.unwrap_or_else(|| panic!("no version of {name}")).to_owned()
-    };
-    let mut manifest = format!("[workspace]\nresolver = \"3\"\nmembers = {members:?}\n");
-    manifest.push_str("\n[workspace.dependencies]\n");
-    for name in ["proptest", "serde"] {
-        writeln!(manifest, "{}", version_of(name)).unwrap();
-    }
-    manifest.push_str("\n[profile.dev]\ndebug = false\nincremental = false\n");
+    let shared = ["[workspace.package]", "[workspace.dependencies]"].map(|section| {
+        let start = real.find(section).unwrap_or_else(|| panic!("no {section}"));
+        let rest = &real[start..];
+        let end = rest[1..].find("\n[").map_or(rest.len(), |end| end + 1);
+        rest[..end].replace("path = \"", &format!("path = \"{}/", root().display()))
+    });
+    let [package, dependencies] = shared;
+    let manifest = format!(
+        "[workspace]\nresolver = \"3\"\nmembers = {members:?}\n\n{package}\n{dependencies}\n\
+         [profile.dev]\ndebug = false\nincremental = false\n"
+    );
     fs::create_dir_all(place).unwrap();
     fs::write(place.join("Cargo.toml"), manifest).unwrap();
     fs::copy(root().join("Cargo.lock"), place.join("Cargo.lock")).unwrap();
@@ -146,10 +158,10 @@ fn run(mut command: Command, log: &Path) -> Option<ExitStatus> {
 }
 
 /// What the simulator says of a package: nothing, or its complaint.
-fn simulate(place: &Path, name: &str) -> Option<String> {
+fn simulate(subject: &Subject, place: &Path, name: &str) -> Option<String> {
     let log = place.join(format!("{name}.log"));
     let mut command = cargo(place);
-    command.args(["--package", name, "sim::the_queue"]);
+    command.args(["--package", name, subject.tests]).env("SIM_SEEDS", subject.seeds);
     let status = run(command, &log);
     let text = fs::read_to_string(&log).unwrap_or_default();
     match status {
@@ -162,18 +174,15 @@ fn simulate(place: &Path, name: &str) -> Option<String> {
     }
 }
 
-#[test]
-#[ignore = "takes minutes: scripts/mutants.sh"]
-fn every_planted_bug_is_caught() {
-    let mutants = mutants();
-    let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("mutants");
+fn catch_all(subject: &Subject) {
+    let mutants = subject.mutants();
+    let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("mutants").join(subject.folder);
     let names: Vec<&str> = mutants.iter().map(|m| m.name.as_str()).chain([UNCHANGED]).collect();
-    write_workspace(&place, &[&names[..], &["ids"]].concat());
-    write_ids(&place.join("ids"));
+    write_workspace(&place, &names);
     for name in &names {
-        // What an earlier version of the queue had must not stay.
+        // What an earlier version of the crate had must not stay.
         let _ = fs::remove_dir_all(place.join(name));
-        write_package(&place.join(name), name);
+        subject.write_package(&place.join(name), name);
     }
     for mutant in &mutants {
         plant(mutant, &place.join(&mutant.name));
@@ -181,10 +190,10 @@ fn every_planted_bug_is_caught() {
     let built = cargo(&place).args(["--workspace", "--no-run"]).status().unwrap();
     assert!(built.success(), "a mutant does not compile");
 
-    assert_eq!(simulate(&place, UNCHANGED), None, "the queue without a planted bug");
+    assert_eq!(simulate(subject, &place, UNCHANGED), None, "{} without a planted bug", subject.folder);
     let mut survivors = Vec::new();
     for mutant in &mutants {
-        let complaint = simulate(&place, &mutant.name);
+        let complaint = simulate(subject, &place, &mutant.name);
         let verdict = if complaint.is_some() { "caught" } else { "SURVIVED" };
         println!("{verdict:<8}  {:<27}  {}", mutant.name, mutant.breaks);
         match &complaint {
@@ -193,4 +202,16 @@ fn every_planted_bug_is_caught() {
         }
     }
     assert!(survivors.is_empty(), "not caught: {survivors:?}");
+}
+
+#[test]
+#[ignore = "takes minutes: scripts/mutants.sh"]
+fn every_planted_bug_of_the_queue_is_caught() {
+    catch_all(&QUEUE);
+}
+
+#[test]
+#[ignore = "takes minutes: scripts/mutants.sh"]
+fn every_planted_bug_of_the_pool_is_caught() {
+    catch_all(&POOL);
 }

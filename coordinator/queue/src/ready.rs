@@ -2,9 +2,8 @@
 
 use alloc::collections::{BTreeMap, BinaryHeap, VecDeque};
 use core::cmp::Reverse;
-use core::ops::Range;
 
-use ids::TaskId;
+use ids::{TaskId, TaskRun};
 
 use super::Time;
 use super::holds::{Sound, cannot_happen, holds};
@@ -15,7 +14,7 @@ const AGE: u32 = 64;
 #[derive(Debug, Default)]
 struct Lane {
     // Consecutive ids stand together. Invariant: none is empty; `length` is the sum of their lengths.
-    runs: VecDeque<Range<u64>>,
+    runs: VecDeque<TaskRun>,
     length: usize,
     // How many of them are no longer there to be had: cancelled ones are not searched for.
     stale: usize,
@@ -27,26 +26,26 @@ impl Lane {
         self.length == self.stale
     }
 
-    fn push_back(&mut self, run: Range<u64>) {
-        self.length += usize::try_from(run.end - run.start).unwrap_or(usize::MAX);
-        match self.runs.back_mut() {
-            Some(last) if last.end == run.start => last.end = run.end,
-            _ => self.runs.push_back(run),
+    fn push_back(&mut self, run: TaskRun) {
+        self.length += run.len();
+        if !self.runs.back_mut().is_some_and(|last| last.join(run)) {
+            self.runs.push_back(run);
         }
     }
 
     fn push_front(&mut self, task: TaskId) {
         self.length += 1;
+        let mut run = TaskRun::one(task);
         match self.runs.front_mut() {
-            Some(first) if first.start == task.0 + 1 => first.start = task.0,
-            _ => self.runs.push_front(task.0..task.0 + 1),
+            Some(first) if run.join(*first) => *first = run,
+            _ => self.runs.push_front(run),
         }
     }
 
     /// Takes the first `count` tasks off, all of the first run.
     fn pop(&mut self, count: u32) {
         let Some(run) = self.runs.front_mut() else { return };
-        run.start += u64::from(count);
+        run.take_front(count);
         if run.is_empty() {
             self.runs.pop_front();
         }
@@ -58,18 +57,18 @@ impl Lane {
         self.length = 0;
         self.stale = 0;
         for run in core::mem::take(&mut self.runs) {
-            for task in run.filter(|task| !is_stale(TaskId(*task))) {
-                self.push_back(task..task + 1);
+            for task in run.tasks().filter(|task| !is_stale(*task)) {
+                self.push_back(TaskRun::one(task));
             }
         }
     }
 
     /// The invariants above; `is_here` knows whether a task is there to be had.
     fn check(&self, is_here: impl Fn(TaskId) -> bool) -> Sound {
-        holds!(self.runs.iter().all(|run| run.start < run.end), "an empty run in {:?}", self.runs);
-        let length: u64 = self.runs.iter().map(|run| run.end - run.start).sum();
-        holds!(length == self.length as u64, "{length} tasks counted as {}", self.length);
-        let stale = self.runs.iter().cloned().flatten().filter(|task| !is_here(TaskId(*task))).count();
+        holds!(!self.runs.iter().any(TaskRun::is_empty), "an empty run in {:?}", self.runs);
+        let length: usize = self.runs.iter().map(TaskRun::len).sum();
+        holds!(length == self.length, "{length} tasks counted as {}", self.length);
+        let stale = self.runs.iter().flat_map(TaskRun::tasks).filter(|task| !is_here(*task)).count();
         holds!(stale == self.stale, "{stale} stale tasks counted as {}", self.stale);
         Ok(())
     }
@@ -103,16 +102,18 @@ pub(super) struct Ready {
 
 impl Ready {
     pub(super) fn push_back(&mut self, priority: i32, task: TaskId) {
-        self.lanes.entry(Reverse(priority)).or_default().push_back(task.0..task.0 + 1);
+        self.lanes.entry(Reverse(priority)).or_default().push_back(TaskRun::one(task));
         self.count += 1;
     }
 
     /// All tasks from `first` on, before `last`.
     pub(super) fn push_back_all(&mut self, priority: i32, first: TaskId, last: TaskId) {
-        let count = usize::try_from(last.0.saturating_sub(first.0)).unwrap_or(usize::MAX);
-        if count > 0 {
-            self.lanes.entry(Reverse(priority)).or_default().push_back(first.0..last.0);
-            self.count += count;
+        let mut next = first;
+        while next < last {
+            let run = TaskRun::new(next, u32::try_from(last.0 - next.0).unwrap_or(u32::MAX));
+            self.lanes.entry(Reverse(priority)).or_default().push_back(run);
+            self.count += run.len();
+            next = run.next();
         }
     }
 
@@ -164,14 +165,14 @@ impl Ready {
 
     /// Takes tasks from the front of the lane whose turn it is, as long as `take` agrees, which is offered
     /// consecutive ids.
-    pub(super) fn pop_while(&mut self, mut take: impl FnMut(&Range<u64>) -> Pick) {
+    pub(super) fn pop_while(&mut self, mut take: impl FnMut(TaskRun) -> Pick) {
         let Some(turn) = self.turn() else { return };
         for (priority, lane) in &mut self.lanes {
             lane.passed = if *priority == turn { 0 } else { lane.passed.saturating_add(1) };
         }
         let Some(lane) = self.lanes.get_mut(&turn) else { return };
         while let Some(run) = lane.runs.front() {
-            match take(run) {
+            match take(*run) {
                 Pick::Taken(count) => {
                     self.count = self.count.saturating_sub(count as usize);
                     lane.pop(count);
@@ -214,7 +215,7 @@ impl Ready {
 
     /// Everything that stands in a lane, stale tasks included.
     pub(super) fn in_lanes(&self) -> impl Iterator<Item = TaskId> {
-        self.lanes.values().flat_map(|lane| lane.runs.iter().cloned().flatten()).map(TaskId)
+        self.lanes.values().flat_map(|lane| lane.runs.iter().flat_map(TaskRun::tasks))
     }
 
     /// Everything that must be alone.
@@ -248,7 +249,7 @@ mod tests {
         let mut got = None;
         ready.pop_while(|run| match got {
             None => {
-                got = Some(run.start);
+                got = Some(run.first.0);
                 Pick::Taken(1)
             }
             Some(_) => Pick::Enough,

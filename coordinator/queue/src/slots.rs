@@ -1,17 +1,13 @@
 //! What is known of each task, in blocks that are dropped when all their tasks have ended: one task that
 //! takes for ever must not keep a million finished ones in memory.
 
-use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use ids::TaskId;
+use ids::{BLOCK, Blocks, TaskId, TaskRun};
 
 use super::holds::{Sound, holds};
 use super::{Leases, WorkerId};
-
-const BLOCK: usize = 1024;
 
 /// Where a task is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,31 +99,23 @@ pub(super) enum Leasing {
 /// All tasks from the oldest block with unfinished ones on.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
-    // Invariant: blocks[i] holds the ids from (first + i) * BLOCK on; None: all have ended.
-    blocks: VecDeque<Option<Box<Block>>>,
-    first: u64,
-    next: u64,
+    blocks: Blocks<Block>,
     unfinished: u64,
     // Tasks that were done when they came.
     skipped: u64,
-    // A dropped block's memory, to be used again.
-    spare: Option<Box<Block>>,
 }
 
 impl Slots {
     pub(super) fn push(&mut self, slot: Slot) -> TaskId {
-        let task = TaskId(self.next);
-        if self.next.is_multiple_of(BLOCK as u64) {
-            let new = || Box::new(Block { slots: Vec::with_capacity(BLOCK), finished: 0 });
-            self.blocks.push_back(Some(self.spare.take().unwrap_or_else(new)));
-        }
-        // The last block is there: it is dropped only once it is full.
-        if let Some(Some(block)) = self.blocks.back_mut() {
-            block.slots.push(slot);
-        }
-        self.next += 1;
-        self.unfinished += 1;
+        let task = self.blocks.next();
+        self.blocks.open(Block::new).0.slots.push(slot);
+        self.added(1);
         task
+    }
+
+    fn added(&mut self, count: usize) {
+        self.blocks.added(count);
+        self.unfinished += count as u64;
     }
 
     /// Adds a task that is done already.
@@ -142,49 +130,34 @@ impl Slots {
     pub(super) fn push_all(&mut self, lengths: impl Iterator<Item = usize>, priority: i32) -> usize {
         let mut lengths = lengths.map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX)).peekable();
         let mut total = 0;
-        while let Some(first) = lengths.next() {
-            total += first as usize;
-            self.push(Slot::new(first, priority));
-            let Some(Some(block)) = self.blocks.back_mut() else { continue };
+        while lengths.peek().is_some() {
+            let (block, room) = self.blocks.open(Block::new);
             let before = block.slots.len();
-            let room = BLOCK - before;
             block.slots.extend(lengths.by_ref().take(room).map(|bytes| {
                 total += bytes as usize;
                 Slot::new(bytes, priority)
             }));
-            let added = (block.slots.len() - before) as u64;
-            self.next += added;
-            self.unfinished += added;
+            let added = block.slots.len() - before;
+            self.added(added);
         }
         total
     }
 
     /// The task, where it has been put and its block has not been dropped.
     pub(super) fn get_mut(&mut self, task: TaskId) -> Option<&mut Slot> {
-        if task.0 < self.first * BLOCK as u64 {
-            return None;
-        }
-        let (index, offset) = self.locate(task);
-        self.blocks.get_mut(index)?.as_mut()?.slots.get_mut(offset)
+        let (block, offset) = self.blocks.get_mut(task)?;
+        block.slots.get_mut(offset)
     }
 
     pub(super) fn get(&self, task: TaskId) -> Option<&Slot> {
-        if task.0 < self.first * BLOCK as u64 {
-            return None;
-        }
-        let (index, offset) = self.locate(task);
-        self.blocks.get(index)?.as_ref()?.slots.get(offset)
+        let (block, offset) = self.blocks.get(task)?;
+        block.slots.get(offset)
     }
 
     /// Marks a task as done where it was not yet and `may` agrees; returns what was known of it.
     #[inline]
     pub(super) fn finish_if(&mut self, task: TaskId, may: impl FnOnce(&Slot) -> bool) -> Option<Slot> {
-        if task.0 < self.first * BLOCK as u64 {
-            return None;
-        }
-        let (index, offset) = self.locate(task);
-        let place = self.blocks.get_mut(index)?;
-        let block = place.as_mut()?;
+        let (block, offset) = self.blocks.get_mut(task)?;
         let slot = block.slots.get_mut(offset)?;
         if slot.state == State::Done || !may(slot) {
             return None;
@@ -194,13 +167,8 @@ impl Slots {
         self.unfinished -= 1;
         block.finished += 1;
         if block.finished == BLOCK {
-            self.spare = place.take().map(|mut block| {
-                block.slots.clear();
-                block.finished = 0;
-                block
-            });
+            self.blocks.end(task, Block::recycle);
         }
-        self.drop_finished();
         Some(known)
     }
 
@@ -213,16 +181,9 @@ impl Slots {
         may: impl Fn(&Slot) -> bool,
     ) -> (usize, usize) {
         let (mut count, mut bytes) = (0, 0);
-        while count < most {
-            let task = TaskId(first.0 + count as u64);
-            if task.0 < self.first * BLOCK as u64 {
-                break;
-            }
-            let (index, offset) = self.locate(task);
-            let Some(place) = self.blocks.get_mut(index) else { break };
-            let Some(block) = place.as_mut() else { break };
-            let wanted = (most - count).min(BLOCK - offset);
-            let slots = block.slots.iter_mut().skip(offset).take(wanted);
+        for (task, places) in ids::parts(first, most) {
+            let Some((block, _)) = self.blocks.get_mut(task) else { break };
+            let slots = block.slots.iter_mut().skip(places.start).take(places.len());
             let mut ended = 0;
             for slot in slots.take_while(|slot| slot.state != State::Done && may(slot)) {
                 slot.state = State::Done;
@@ -231,19 +192,14 @@ impl Slots {
             }
             block.finished += ended;
             if block.finished == BLOCK {
-                self.spare = place.take().map(|mut block| {
-                    block.slots.clear();
-                    block.finished = 0;
-                    block
-                });
+                self.blocks.end(task, Block::recycle);
             }
             count += ended;
-            if ended < wanted {
+            if ended < places.len() {
                 break;
             }
         }
         self.unfinished -= count as u64;
-        self.drop_finished();
         (count, bytes)
     }
 
@@ -251,19 +207,14 @@ impl Slots {
     /// cost in a message lasts; `alone`: the first of them whatever it costs.
     pub(super) fn lease(
         &mut self,
-        run: &Range<u64>,
+        run: TaskRun,
         worker: WorkerId,
         most: usize,
         room: usize,
         alone: bool,
     ) -> Leasing {
-        let (index, offset) = self.locate(TaskId(run.start));
-        if run.start < self.first * BLOCK as u64 {
-            return Leasing::Stale;
-        }
-        let Some(Some(block)) = self.blocks.get_mut(index) else { return Leasing::Stale };
-        let length = usize::try_from(run.end.saturating_sub(run.start)).unwrap_or(usize::MAX);
-        let mut slots = block.slots.iter_mut().skip(offset).take(length.min(most));
+        let Some((block, offset)) = self.blocks.get_mut(run.first) else { return Leasing::Stale };
+        let mut slots = block.slots.iter_mut().skip(offset).take(run.len().min(most));
         let Some(first) = slots.next().filter(|slot| slot.state == State::Ready) else {
             return Leasing::Stale;
         };
@@ -283,26 +234,13 @@ impl Slots {
             cost = more;
             count += 1;
         }
-        let leases = Leases { first: TaskId(run.start), count, attempt: attempts.saturating_add(1) };
+        let leases = Leases { first: run.first, count, attempt: attempts.saturating_add(1) };
         Leasing::Leased(leases, cost)
-    }
-
-    /// Drops the finished blocks in front of the oldest unfinished one.
-    fn drop_finished(&mut self) {
-        while let Some(None) = self.blocks.front() {
-            self.blocks.pop_front();
-            self.first += 1;
-        }
-    }
-
-    fn locate(&self, task: TaskId) -> (usize, usize) {
-        let block = (task.0 / BLOCK as u64).saturating_sub(self.first);
-        (usize::try_from(block).unwrap_or(usize::MAX), (task.0 % BLOCK as u64) as usize)
     }
 
     /// The id that the next task will get.
     pub(super) fn next(&self) -> TaskId {
-        TaskId(self.next)
+        self.blocks.next()
     }
 
     pub(super) fn unfinished(&self) -> u64 {
@@ -316,27 +254,23 @@ impl Slots {
 
     /// How many tasks something is known of, at most.
     pub(super) fn kept(&self) -> u64 {
-        (self.blocks.len() * BLOCK) as u64
+        (self.blocks.places() * BLOCK) as u64
     }
 
     /// The first task that something is known of.
     pub(super) fn first_kept(&self) -> TaskId {
-        TaskId(self.first * BLOCK as u64)
+        self.blocks.first_kept()
     }
 
     /// The invariants above; `bytes`: of all payloads of tasks that have not ended.
     pub(super) fn check(&self, bytes: usize) -> Sound {
-        let blocks = self.next.div_ceil(BLOCK as u64).saturating_sub(self.first);
-        holds!(blocks == self.blocks.len() as u64, "{} blocks for {blocks}", self.blocks.len());
+        holds!(self.blocks.is_sound(), "blocks are not where they should be: up to {}", self.next());
         let mut left = Tally::default();
-        for (block, number) in self.blocks.iter().zip(self.first..) {
-            let start = number * BLOCK as u64;
-            let ids = (self.next - start).min(BLOCK as u64) as usize;
+        for (ids, block) in self.blocks.iter() {
             match block {
-                Some(block) => block.check(start, ids, &mut left)?,
+                Some(block) => block.check(&ids, &mut left)?,
                 None => {
-                    let in_time = ids == BLOCK && number > self.first;
-                    holds!(in_time, "the block of {start} has gone too early, or is kept");
+                    holds!(ids.end - ids.start == BLOCK as u64, "the block of {ids:?} has gone too early")
                 }
             }
         }
@@ -344,7 +278,7 @@ impl Slots {
         holds!(unfinished == self.unfinished, "{unfinished} unfinished tasks counted as {}", self.unfinished);
         holds!(sum == bytes, "{sum} bytes held, counted as {bytes}");
         holds!(
-            self.spare.as_ref().is_none_or(|block| block.slots.is_empty() && block.finished == 0),
+            self.blocks.spare().is_none_or(|block| block.slots.is_empty() && block.finished == 0),
             "memory to be used again is not empty"
         );
         Ok(())
@@ -359,8 +293,20 @@ struct Tally {
 }
 
 impl Block {
+    fn new() -> Self {
+        Self { slots: Vec::with_capacity(BLOCK), finished: 0 }
+    }
+
+    /// All of it has ended, and its memory is used again.
+    fn recycle(&mut self) -> bool {
+        self.slots.clear();
+        self.finished = 0;
+        true
+    }
+
     // A plain loop: a debug build goes through it often.
-    fn check(&self, start: u64, ids: usize, left: &mut Tally) -> Sound {
+    fn check(&self, ids: &Range<u64>, left: &mut Tally) -> Sound {
+        let (start, ids) = (ids.start, (ids.end - ids.start) as usize);
         holds!(
             self.slots.len() == ids,
             "the block of {start} has {} slots for {ids} tasks",
@@ -394,10 +340,11 @@ mod tests {
             assert!(slots.finish_if(TaskId(task), |_| true).is_some());
         }
         assert_eq!(slots.unfinished(), 1);
-        let kept: usize = slots.blocks.iter().flatten().map(|block| block.slots.len()).sum();
+        let kept: usize =
+            slots.blocks.iter().filter_map(|(_, block)| block).map(|block| block.slots.len()).sum();
         assert!(kept <= 2 * BLOCK, "{kept} slots kept");
         assert!(slots.finish_if(TaskId(0), |_| true).is_some());
-        assert!(slots.blocks.len() <= 1 && slots.next() == TaskId(100_000));
+        assert!(slots.blocks.places() <= 1 && slots.next() == TaskId(100_000));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
+use jobs::words::shortened;
 use jobs::{Presenter, Tasks};
 use protocol::Payloads;
 
@@ -11,11 +12,13 @@ use super::request::RunRequest;
 use super::text::write_out;
 use crate::job::units::{format_duration, format_size};
 use crate::job::{Workers, values};
-use crate::output::{Format, ResultSettings, printable};
+use crate::output::{Format, INPUT_LENGTH, ResultSettings, printable};
 use crate::pool::{BatchSize, PoolOptions};
 
 /// How many tasks are shown.
 const SHOWN: usize = 5;
+/// How much of the first one's command, in characters.
+const ACTION_LENGTH: usize = 1_000;
 
 /// Says what a request would do.
 ///
@@ -56,7 +59,7 @@ fn describe_tasks(
     for (id, payload) in first.iter().take(SHOWN).enumerate() {
         let mut input = String::new();
         presenter.input(payload, &mut input)?;
-        line(text, "", &format!("{id}: {}", printable(&input)));
+        line(text, "", &format!("{id}: {}", printable(&shortened(&input, INPUT_LENGTH))));
     }
     let mut action = String::new();
     if let Some(payload) = first.iter().next() {
@@ -66,7 +69,7 @@ fn describe_tasks(
         line(text, "", "…");
     }
     if !action.is_empty() {
-        line(text, "does", &printable(&action));
+        line(text, "does", &printable(&shortened(&action, ACTION_LENGTH)));
     }
     Ok(())
 }
@@ -122,5 +125,5 @@ fn describe_results(results: &ResultSettings, text: &mut String) {
 /// A name and what it stands for.
 fn line(text: &mut String, name: &str, value: &str) {
     // Writing to a String can't fail.
-    let _ = writeln!(text, "{name:<15} {value}");
+    let _ = writeln!(text, "{name:<15} {}", printable(value));
 }

@@ -13,8 +13,8 @@ use super::request::{ReportSettings, RunRequest, same_place};
 use super::stored::unless_default;
 use super::text::timestamp;
 use crate::observe::{Post, PostError};
-use crate::output::{Format, OutputError, count};
-use crate::pool::{Control, End, Observer};
+use crate::output::{Format, OutputError, count, counted, for_screen};
+use crate::pool::{Control, End, LocalWorkers, Observers};
 use crate::report::{self, Report};
 use crate::run::{self, Keep, RunReport};
 use crate::show::{Progress, ProgressSettings, Stderr};
@@ -80,14 +80,12 @@ fn execute_observed(
         total: job.plan.total,
         presenter,
     })?;
-    let mut observers: Vec<Box<dyn Observer>> = progress.iter().map(Progress::observer).collect();
-    observers.extend(post.map(Post::observer));
+    let observers =
+        Observers::new().with(progress.iter().map(Progress::observer)).with(post.map(Post::observer));
     let announce = post.map(|post| Box::new(post.announcer()) as run::Announce);
     let trace = trace.map(|path| TraceFile::start(&path, &job.name)).transpose()?;
-    let trace = trace.map(|(file, observer)| {
-        observers.push(observer);
-        file
-    });
+    let (trace, tracer) = trace.unzip();
+    let mut observers = observers.with(tracer);
     let begun = timestamp(run::now());
     let letters = if html.is_some() { report::FAILURES } else { 0 };
     let run = run::Run {
@@ -100,6 +98,7 @@ fn execute_observed(
         keep,
         letters,
         announce,
+        engine: Box::new(LocalWorkers),
     };
     let done = run::run(run, &control, &controlled, &mut observers);
     // What comes now is the last word.
@@ -166,6 +165,9 @@ fn tell_trace(traced: Option<TraceEnd>, verbosity: Verbosity) {
 /// The commands that may come next for a run that is stored, to be pasted as they are.
 fn what_next(done: &RunReport, reads_stdin: bool, store: Option<&Path>) -> String {
     let command = |what| again_command(what, &done.run_id, store);
+    if matches!(done.end, End::BadInput(_)) {
+        return "mend the input and run the job again: a run does not go on with another input\n".into();
+    }
     if done.is_resumable() && reads_stdin {
         return format!("it can't go on: {NOT_AGAIN}\n");
     }
@@ -204,6 +206,9 @@ fn conclude(
         return Err(trouble);
     }
     let mut text = String::new();
+    if verbosity == Verbosity::Quiet {
+        text.push_str(&why_no_result(&done));
+    }
     let exit = match &done.end {
         End::Done => exit,
         End::Stopped => {
@@ -243,9 +248,19 @@ fn conclude(
     // What went wrong with the run is told even where nothing else is; failed tasks stand in the results.
     if verbosity > Verbosity::Quiet || done.end != End::Done {
         text.push_str(next);
-        tell(&text);
     }
+    tell(&text);
     Ok(exit)
+}
+
+/// A result that was to be and isn't is told even where nothing else is.
+fn why_no_result(done: &RunReport) -> String {
+    if !done.lacks_result || done.end != End::Done {
+        return String::new();
+    }
+    let failed = counted(done.summary.tasks.failed, "task");
+    let first = done.failures.first().map(|line| format!("; the first: {line}")).unwrap_or_default();
+    format!("error: {}: there is no result, as {failed} failed{first}\n", done.summary.job)
 }
 
 fn left_over(done: &RunReport) -> String {
@@ -261,5 +276,5 @@ fn left_over(done: &RunReport) -> String {
 
 /// Nobody listens on a closed standard error, and that is no reason to fail.
 fn tell(text: &str) {
-    let _ = Stderr.write_all(text.as_bytes());
+    let _ = Stderr.write_all(for_screen(text, false).as_bytes());
 }

@@ -14,7 +14,7 @@ use super::logging::Verbosity;
 use super::request::RunRequest;
 use super::{execute, stored};
 use crate::job::{self, Job, JobSource, Kinds, RunSettings};
-use crate::output::count;
+use crate::output::{count, for_screen};
 use crate::run::Keep;
 use crate::run::incremental::{Carry, Comparison, Earlier, Tally};
 use crate::store::{InputFile, NewRun, PayloadHash, RunId, RunInfo, RunState, Store};
@@ -143,7 +143,7 @@ fn prepare(
     let tell = Box::new(move |tally: &Tally| {
         if verbosity > Verbosity::Quiet {
             // Nobody listens on a closed standard error, and that is no reason to fail.
-            let _ = std::io::stderr().write_all(told(tally).as_bytes());
+            let _ = std::io::stderr().write_all(for_screen(&told(tally), false).as_bytes());
         }
     });
     let outputs = job.kind.outputs(&job.plan.setup)?;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use jobs::{Key, Kind};
+use jobs::{Key, Kind, Section};
 
 use super::args::KindsArgs;
 use super::exit::{Exit, UsageError};
@@ -45,7 +45,7 @@ fn list(kinds: Kinds, all: bool) -> String {
 fn describe(kind: &dyn Kind) -> String {
     let mut text = format!("{}: {}\n\nKeys:\n", kind.name(), kind.about());
     for key in kind.keys() {
-        push_key(key, &mut text);
+        push_key(key, kind.keys(), &mut text);
     }
     let _ = write!(text, "\nExample:\n\n{}", kind.example());
     if !text.ends_with('\n') {
@@ -54,11 +54,27 @@ fn describe(kind: &dyn Kind) -> String {
     text
 }
 
-fn push_key(key: &Key, text: &mut String) {
+/// What is said of a key without a default: of an input one of several keys is there. A key of a step, and one that says
+/// itself when it is required, is told there.
+fn requirement(key: &Key, keys: &[Key]) -> String {
+    let plain =
+        |key: &&Key| key.default.is_none() && !key.name.contains('.') && !key.about.contains("required");
+    if !plain(&key) {
+        return String::new();
+    }
+    let sources: Vec<_> =
+        keys.iter().filter(plain).filter(|other| other.section == key.section).map(|key| key.name).collect();
+    match (key.section, sources.as_slice()) {
+        (Section::Input, [_, _, ..]) => format!("; one of {} is required", sources.join(", ")),
+        _ => "; required".to_owned(),
+    }
+}
+
+fn push_key(key: &Key, keys: &[Key], text: &mut String) {
     let default = match key.default {
-        Some(default) => format!("default: {default}"),
-        None => "required, alone or as one of several".to_owned(),
+        Some(default) => format!("; default: {default}"),
+        None => requirement(key, keys),
     };
-    let _ = writeln!(text, "  {}.{} ({}; {default})", section_name(key.section), key.name, key.kind);
+    let _ = writeln!(text, "  {}.{} ({}{default})", section_name(key.section), key.name, key.kind);
     let _ = writeln!(text, "      {}; for example {}", key.about, key.example);
 }

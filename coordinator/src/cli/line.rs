@@ -5,7 +5,6 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use clap::Parser as _;
 use jobs::ItemsFrom;
 use serde::{Deserialize, Serialize};
 
@@ -36,10 +35,10 @@ impl CommandLine {
     ///
     /// # Errors
     /// The current directory is gone.
-    pub(super) fn current() -> std::io::Result<Self> {
+    pub(super) fn current() -> Result<Self, UsageError> {
         let text = |argument: OsString| path_text(Path::new(&argument));
         Ok(Self {
-            directory: path_text(&env::current_dir()?),
+            directory: path_text(&env::current_dir().map_err(no_directory)?),
             arguments: env::args_os().map(text).collect(),
             version: VERSION.to_owned(),
         })
@@ -85,7 +84,7 @@ impl CommandLine {
     /// This version knows other flags, or the items came from the standard input.
     pub(super) fn run_args(&self) -> Result<RunArgs, UsageError> {
         let arguments = self.arguments.iter().map(|text| text_path(text));
-        match Cli::try_parse_from(arguments) {
+        match Cli::read(arguments) {
             Ok(Cli { command: Command::Run(args), .. }) => match args.job.source().plan.items {
                 Some(ItemsFrom::Stdin) => Err(UsageError(NOT_AGAIN.into())),
                 _ => Ok(*args),
@@ -94,6 +93,14 @@ impl CommandLine {
             Err(error) => Err(unknown(&error)),
         }
     }
+}
+
+/// The run is to go on from where it was begun.
+fn no_directory(error: std::io::Error) -> UsageError {
+    UsageError(format!(
+        "the current directory can't be told, and a run that is kept goes on from there: {error}; go to one that is \
+         there (cd), or keep nothing (--store none)"
+    ))
 }
 
 fn unknown(why: &dyn std::fmt::Display) -> UsageError {

@@ -1,7 +1,7 @@
 //! What is told on the standard error, how much of it, and in which colours.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,6 +14,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use super::exit::UsageError;
+use crate::output::{for_screen, json_for_screen};
 
 /// Flags that every subcommand has.
 #[derive(Debug, Clone, Args)]
@@ -122,6 +123,7 @@ impl GlobalArgs {
         S: tracing::Subscriber + for<'s> LookupSpan<'s>,
         W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
     {
+        let to = Harmless { to, json: self.log_format == LogFormat::Json, colour };
         // What can't be written must not end the run.
         let lines =
             tracing_subscriber::fmt::layer().with_ansi(colour).with_writer(to).log_internal_errors(false);
@@ -130,6 +132,37 @@ impl GlobalArgs {
             LogFormat::Text if detailed => lines.boxed(),
             LogFormat::Text => lines.without_time().with_target(false).boxed(),
         }
+    }
+}
+
+/// Log lines on their way: what workers print must neither break a line nor command the terminal.
+struct Harmless<W> {
+    to: W,
+    json: bool,
+    colour: bool,
+}
+
+impl<'w, W: MakeWriter<'w>> MakeWriter<'w> for Harmless<W> {
+    type Writer = Harmless<W::Writer>;
+
+    fn make_writer(&'w self) -> Self::Writer {
+        Harmless { to: self.to.make_writer(), json: self.json, colour: self.colour }
+    }
+}
+
+impl<W: Write> Write for Harmless<W> {
+    /// Takes whole lines, as they are logged.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(bytes);
+        let safe = match self.json {
+            true => json_for_screen(text.into_owned()).into(),
+            false => for_screen(&text, self.colour),
+        };
+        self.to.write_all(safe.as_bytes()).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
     }
 }
 
@@ -175,6 +208,18 @@ mod tests {
         assert_eq!(filter(Verbosity::Quiet, None).unwrap().to_string(), "error");
         assert_eq!(filter(Verbosity::Verbose, Some("")).unwrap().to_string(), "info");
         assert_eq!(filter(Verbosity::Quiet, Some("trace")).unwrap().to_string(), "trace");
+    }
+
+    #[test]
+    fn a_line_of_a_worker_breaks_no_log_line() {
+        let said = "fine\r\u{9b}2Kforged \u{202e}txet\n";
+        for (json, expected) in
+            [(false, "fine\\r\\u{9b}2Kforged \\u{202e}txet\n"), (true, "fine\r\\u009b2Kforged \\u202etxet\n")]
+        {
+            let mut log = Harmless { to: Vec::new(), json, colour: true };
+            log.write_all(said.as_bytes()).unwrap();
+            assert_eq!(String::from_utf8(log.to).unwrap(), expected);
+        }
     }
 
     #[test]

@@ -41,7 +41,6 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use clap::Parser as _;
 use jobs::Kind;
 use jobs::spec::SpecErrors;
 
@@ -56,6 +55,7 @@ pub use request::{ReportSettings, RunRequest};
 
 use self::args::{Cli, Command};
 use crate::job::Kinds;
+use crate::output::for_screen;
 use crate::store::StoreError;
 use crate::supervisor::advice;
 
@@ -76,11 +76,10 @@ pub fn main_with(kinds: &'static [&'static dyn Kind]) -> ExitCode {
     }
     keep_to_oneself();
     worker::expect_children();
-    match Cli::try_parse() {
+    match Cli::read(std::env::args_os()) {
         Ok(cli) => run_to_exit(cli, kinds).into(),
         Err(error) => {
-            // Help that nobody reads is no failure.
-            let _ = error.print();
+            print_usage(&error);
             if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() }
         }
     }
@@ -91,6 +90,19 @@ pub fn main_with(kinds: &'static [&'static dyn Kind]) -> ExitCode {
 fn keep_to_oneself() {
     // A system that refuses is no reason not to work.
     let _ = nix::sys::prctl::set_dumpable(false);
+}
+
+/// Help goes to the standard output, and what is wrong with the command line to the standard error, with what was typed
+/// in it. Help that nobody reads is no failure.
+fn print_usage(error: &clap::Error) {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return;
+    }
+    let colour = logging::stderr_has_colour();
+    let text = error.render();
+    let text = if colour { text.ansi().to_string() } else { text.to_string() };
+    let _ = io::stderr().write_all(for_screen(&text, colour).as_bytes());
 }
 
 /// These kinds, and behind them those that every `coordinator` knows.
@@ -140,6 +152,18 @@ fn dispatch(cli: Cli, kinds: Kinds, out: &mut dyn Write) -> anyhow::Result<Exit>
     }
 }
 
+/// In a directory that has been deleted nothing is found, which is told where something was not.
+fn where_we_are(messages: &[String], gone: bool) -> &'static str {
+    let missed = |message: &String| {
+        !message.contains("current directory")
+            && ["No such file", "no such file", "does not exist"].iter().any(|part| message.contains(part))
+    };
+    match gone && messages.iter().any(missed) {
+        true => "  the current directory has been deleted: go to one that is there (cd)\n",
+        false => "",
+    }
+}
+
 /// `error: …` for each thing that is wrong.
 fn error_text(error: &anyhow::Error, colour: bool) -> String {
     let red = if colour { AnsiColor::Red.on_default().bold() } else { Style::new() };
@@ -153,5 +177,10 @@ fn error_text(error: &anyhow::Error, colour: bool) -> String {
             vec![text + &advice]
         }
     };
-    messages.iter().map(|message| format!("{red}error{red:#}: {message}\n")).collect()
+    let lost = where_we_are(&messages, std::env::current_dir().is_err());
+    messages
+        .iter()
+        .map(|message| format!("{red}error{red:#}: {}\n", for_screen(message, false)))
+        .collect::<String>()
+        + lost
 }

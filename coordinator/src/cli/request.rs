@@ -53,6 +53,8 @@ pub struct ReportSettings {
     pub text: bool,
     /// With colours there.
     pub colour: bool,
+    /// The width of the screen, where it goes to one.
+    pub width: Option<usize>,
     /// As JSON to a file, which is replaced.
     pub json: Option<PathBuf>,
 }
@@ -70,7 +72,7 @@ impl ReportSettings {
         result: Option<&str>,
     ) -> Result<Exit, OutputError> {
         if self.text {
-            let text = SummaryText { summary, failures, result, colour: self.colour };
+            let text = SummaryText { summary, failures, result, colour: self.colour, width: self.width };
             // In one piece: the standard error has no buffer. Nobody listens on a closed one, and that is no
             // reason to fail.
             let _ = std::io::stderr().write_all(text.to_string().as_bytes());
@@ -122,6 +124,7 @@ impl RunRequest {
         let report = ReportSettings {
             text: verbosity > Verbosity::Quiet,
             colour: stderr_has_colour(),
+            width: crate::show::width(),
             json: args.output.summary_json.clone(),
         };
         let priority = run.priority.unwrap_or(0);

@@ -43,11 +43,24 @@ pub(super) fn resume(args: &ResumeArgs, verbosity: Verbosity, kinds: Kinds) -> a
 /// As for [`resume`]; or nothing has failed.
 pub(super) fn retry(args: &RetryArgs, verbosity: Verbosity, kinds: Kinds) -> anyhow::Result<Exit> {
     let store = args.again.store.open_existing()?;
-    let info = store.find(&args.run)?;
+    let info = match &args.run {
+        Some(name) => store.find(name)?,
+        None => newest_failed(&store)?,
+    };
     if info.failed == 0 {
         return Err(UsageError(format!("nothing of run {} has failed", info.id)).into());
     }
     go_on(&args.again, store, &info, Purpose::Retry, verbosity, kinds)
+}
+
+/// The newest run with failed tasks that nobody is at work on and that no other run has taken the place of.
+fn newest_failed(store: &Store) -> anyhow::Result<RunInfo> {
+    let has_failed =
+        |run: &RunInfo| run.failed > 0 && run.replaced_by.is_none() && run.state != RunState::Running;
+    let found = store.runs(None)?.into_iter().find(has_failed);
+    Ok(found.ok_or_else(|| {
+        UsageError("no run that nobody is at work on has failed tasks; `runs list` shows all".into())
+    })?)
 }
 
 fn go_on(

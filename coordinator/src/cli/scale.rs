@@ -11,9 +11,9 @@ use super::args::ScaleArgs;
 use super::exit::{Exit, UsageError};
 use super::logging::Verbosity;
 use super::text::write_out;
-use crate::job::{self, Kinds};
-use crate::output::{AtomicFile, Existing, ResultSettings, check_target};
-use crate::pool::{Control, Controlled, End};
+use crate::job::{self, Kinds, Workers};
+use crate::output::{AtomicFile, Existing, ResultSettings, check_target, json_for_screen};
+use crate::pool::{Control, Controlled, End, LocalWorkers};
 use crate::run::{self, Keep, Run};
 use crate::scale::{Measurement, Scaling, analyse, order, svg, text};
 use crate::signals::Signals;
@@ -78,7 +78,8 @@ pub(super) fn scale(
         End::BadInput(why) => return Err(UsageError(why).into()),
         other => anyhow::bail!("the job could not be run to its end: {other:?}"),
     }
-    let Some(scaling) = analyse(&measured) else { return Ok(Exit::Usage) };
+    let cores = Workers::Auto.count().get();
+    let Some(scaling) = analyse(&measured, cores) else { return Ok(Exit::Usage) };
     tell(args, &warm_up, &scaling, &measured, out)?;
     Ok(if failed > 0 { Exit::TasksFailed } else { Exit::Ok })
 }
@@ -112,6 +113,7 @@ impl Bench<'_> {
             keep: Keep::Nowhere(run::unstored_id()),
             letters: 0,
             announce: None,
+            engine: Box::new(LocalWorkers),
         };
         let done = run::run(run, &self.control, &self.controlled, &mut ())?;
         if let Some(trouble) = done.trouble {
@@ -144,8 +146,11 @@ fn tell(
         }
         write_file(path, &csv)?;
     }
-    let told =
-        if args.json { format!("{:#}\n", to_json(&ran.job, scaling)) } else { text(scaling, ran.tasks) };
+    let told = if args.json {
+        json_for_screen(format!("{:#}\n", to_json(&ran.job, scaling)))
+    } else {
+        text(scaling, ran.tasks)
+    };
     Ok(write_out(out, &told)?)
 }
 
@@ -174,7 +179,14 @@ fn to_json(job: &str, scaling: &Scaling) -> Value {
             "serial_seconds": fit.serial_seconds,
             "parallel_seconds": fit.parallel_seconds,
             "misfit": fit.misfit,
+            "fitted_up_to": scaling.fitted,
         })
     });
-    json!({ "job": job, "rows": rows.collect::<Vec<_>>(), "amdahl": amdahl, "recommended_workers": scaling.recommended })
+    json!({
+        "job": job,
+        "rows": rows.collect::<Vec<_>>(),
+        "amdahl": amdahl,
+        "recommended_workers": scaling.recommended,
+        "too_short": scaling.too_short,
+    })
 }

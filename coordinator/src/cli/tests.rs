@@ -28,7 +28,7 @@ fn folder(job: &str) -> tempfile::TempDir {
 /// Arguments, with `@` for the folder.
 fn parse(folder: &Path, args: &str) -> Result<Cli, clap::Error> {
     let args = args.replace('@', &format!("{}/", folder.display()));
-    Cli::try_parse_from(std::iter::once("coordinator").chain(args.split_whitespace()))
+    Cli::read(std::iter::once("coordinator").chain(args.split_whitespace()).map(Into::into))
 }
 
 /// What the command prints, or its error and what that means; `@` stands for the folder.
@@ -89,6 +89,11 @@ fn a_bad_value_of_a_flag_is_refused_with_the_reason() {
             "invalid value '30x' for '--timeout <TIME>': not a length of time; for example 30s",
         ),
         ("run j --memory 1G", "ambiguous: write 1GiB (powers of 1024) or 1GB (powers of 1000)"),
+        ("run j -w -3", "invalid value '-3' for '--workers <N|auto>': too small: it can't be negative"),
+        ("run j --retries -1", "invalid value '-1' for '--retries <N>': too small: it can't be negative"),
+        ("run j --timeout -3", "invalid value '-3' for '--timeout <TIME>'"),
+        ("scale j --workers -3", "invalid value '-3'"),
+        ("runs list -n -3", "invalid value '-3'"),
         ("run j --set input", "it should be KEY=VALUE"),
         ("run j --retry-on signal,sneeze", "invalid value 'sneeze'"),
         ("run j --fail-fast --max-failures 3", "cannot be used with"),
@@ -230,7 +235,7 @@ fn kinds_lists_shows_and_gives_examples() {
     assert!(listed.starts_with("echo  gives back what it gets\n\n`coordinator kinds NAME`"), "{listed}");
     assert_eq!(answer(here, "kinds --all").unwrap().lines().count(), listed.lines().count() + 1);
     let shown = answer(here, "kinds echo").unwrap();
-    let part = "  input.texts (list of texts; required, alone or as one of several)\n      what to echo; for \
+    let part = "  input.texts (list of texts; required)\n      what to echo; for \
                 example [\"a\", \"b\"]\n  params.loud (true or false; default: false)\n";
     assert!(shown.contains(part), "{shown}");
     let (exit, text) = answer(here, "kinds eco").unwrap_err();

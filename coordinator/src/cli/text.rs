@@ -3,11 +3,14 @@
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::output::OutputError;
+use super::logging::stdout_has_colour;
+use crate::output::{OutputError, for_screen};
 
 /// Writes a command's answer; a reader that has gone is an orderly end.
 pub(super) fn write_out(out: &mut dyn Write, text: &str) -> Result<(), OutputError> {
-    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(OutputError::screen)
+    out.write_all(for_screen(text, stdout_has_colour()).as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(OutputError::screen)
 }
 
 /// `2026-11-21T09:30:00Z` (RFC 3339). Days to dates as in <https://howardhinnant.github.io/date_algorithms.html>,

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::args::WatchArgs;
 use super::exit::{Exit, UsageError};
 use super::text::write_out;
-use crate::output::{count, counted, printable, rate, seconds};
+use crate::output::{about, count, counted, json_for_screen, printable, rate, seconds};
 
 /// A line says how the run stands at most so often, in seconds.
 const PACE: f64 = 1.0;
@@ -97,10 +97,10 @@ impl Lines {
 }
 
 fn json(value: &impl Serialize) -> serde_json::Result<String> {
-    Ok(serde_json::to_string(value)? + "\n")
+    Ok(json_for_screen(serde_json::to_string(value)? + "\n"))
 }
 
-/// `12.34 s: 45,000 of 100,000 tasks done, 2 failed, 3 running, 12,345/s, 4.50 s left`.
+/// `12.34 s: 45,000 of 100,000 tasks done, 2 failed, 3 running, 12,345/s, 5 s left`.
 fn standing(snapshot: &Snapshot) -> String {
     let done = snapshot.skipped + snapshot.ok + snapshot.failed;
     let mut text = format!("{}: {}", seconds(snapshot.elapsed_seconds), count(done));
@@ -119,7 +119,7 @@ fn standing(snapshot: &Snapshot) -> String {
         let _ = write!(text, ", {}", rate(per_second));
     }
     if let Some(left) = snapshot.remaining_seconds {
-        let _ = write!(text, ", {} left", seconds(left));
+        let _ = write!(text, ", {} left", about(left));
     }
     let starting = |state: WorkerState| state == WorkerState::Starting;
     let starting = snapshot.workers.iter().filter(|worker| starting(worker.state)).count();
@@ -237,7 +237,7 @@ mod tests {
         }
         let expected = "\
 run 1hkz3q: night (primes), 2 workers, 100,000 tasks
-1.00 s: 45,002 of 100,000 tasks done, 2 failed, 4 tried again, 1 running, 12,345/s, 4.50 s left, 1 worker starting
+1.00 s: 45,002 of 100,000 tasks done, 2 failed, 4 tried again, 1 running, 12,345/s, 5 s left, 1 worker starting
 worker-1 started again (process 4711, its number 2)
 worker-1 died (process 4711): was killed by SIGSEGV
 task 7 failed after 3 attempts (signal): killed by SIGSEGV\\u{1b}[2J\\n

@@ -5,6 +5,7 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use jobs::spec::{SpecError, SpecErrors};
+use jobs::words::nearest;
 
 use super::units::format_size;
 
@@ -86,12 +87,9 @@ fn similar_name(path: &Path) -> Option<String> {
         .ok()?
         .take(LOOK_AT)
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-    let (distance, name) = names
-        .filter(|name| name.ends_with(".toml"))
-        .map(|name| (strsim::damerau_levenshtein(wanted, &name), name))
-        .min()?;
-    let near = distance <= 1 + wanted.len() / 4 || name.strip_suffix(".toml") == Some(wanted);
-    near.then(|| format!("did you mean `{}`?", folder.join(name).display()))
+    let stems: Vec<String> = names.filter_map(|name| name.strip_suffix(".toml").map(str::to_owned)).collect();
+    let near = nearest(wanted.strip_suffix(".toml").unwrap_or(wanted), &stems)?;
+    Some(format!("did you mean `{}`?", folder.join(format!("{near}.toml")).display()))
 }
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! The kinds that a program knows, by name, and the names of the tables that they read.
 
+use jobs::words::nearest;
 use jobs::{Kind, Section};
-
-use super::values;
 
 /// The kinds that a program knows.
 pub type Kinds = &'static [&'static dyn Kind];
@@ -16,7 +15,7 @@ pub fn find_kind(name: &str, kinds: Kinds) -> Result<&'static dyn Kind, String> 
         return Ok(*kind);
     }
     let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-    if let Some(near) = values::nearest(name, &names) {
+    if let Some(near) = nearest(name, names) {
         return Err(format!("did you mean `{near}`?"));
     }
     let listed: Vec<_> = kinds.iter().filter(|kind| !kind.hidden()).map(|kind| kind.name()).collect();

@@ -92,7 +92,7 @@ pub fn load(source: &JobSource, kinds: Kinds) -> Result<Job, SpecErrors> {
 pub fn load_text(source: &JobSource, text: String, kinds: Kinds) -> Result<Job, SpecErrors> {
     let name = source.path.display().to_string();
     let base = source.path.parent().unwrap_or(Path::new(""));
-    let mut spec = JobSpec::parse(&name, &text, base, &source.overrides)?;
+    let mut spec = JobSpec::parse_any(&name, &text, base, &source.overrides)?;
     let mut errors = SpecErrors::default();
     let run = RunSettings::read(&mut spec.run, &mut errors);
     let output = read_output(&mut spec).map_err(|error| errors.push(error)).ok().flatten();
@@ -102,7 +102,10 @@ pub fn load_text(source: &JobSource, text: String, kinds: Kinds) -> Result<Job, 
             let (path, name) = (source.path.clone(), spec.name);
             Ok(Job { path, text, name, kind, plan, run, output, reads_stdin })
         }
-        _ => Err(in_order(errors)),
+        _ => {
+            errors.0.retain(|error| !spec.is_idle(error));
+            Err(in_order(errors))
+        }
     }
 }
 
@@ -115,9 +118,14 @@ fn plan(
     let kind = match kind_of(spec, kinds) {
         Ok(kind) => kind,
         Err(error) => {
-            errors.push(error);
-            // Nobody knows what the other tables may hold.
-            errors.0.extend(spec.run.unknown_keys().0);
+            errors.0.extend(error);
+            // Nobody knows what the tables of the kind may hold.
+            let kinds_own = |error: &SpecError| {
+                [Section::Input, Section::Params, Section::Output].into_iter().any(|section| {
+                    error.key.strip_prefix(section_name(section)).is_some_and(|rest| rest.starts_with('.'))
+                })
+            };
+            errors.0.extend(spec.unknown_keys().0.into_iter().filter(|error| !kinds_own(error)));
             return None;
         }
     };
@@ -145,11 +153,12 @@ fn no_lines(kind: &dyn Kind, kinds: Kinds) -> SpecError {
     }
 }
 
-fn kind_of(spec: &JobSpec, kinds: Kinds) -> Result<&'static dyn Kind, SpecError> {
-    let name = spec.kind.text()?;
-    find_kind(name, kinds).map_err(|hint| SpecError {
-        hint: Some(hint),
-        ..spec.kind.error(format!("{name:?} is not a known kind"))
+/// The job's kind; or what is wrong with it, where the file itself doesn't tell.
+fn kind_of(spec: &JobSpec, kinds: Kinds) -> Result<&'static dyn Kind, Option<SpecError>> {
+    let name = spec.kind.text().ok().filter(|_| spec.has_kind()).ok_or(None)?;
+    find_kind(name, kinds).map_err(|hint| {
+        let error = spec.kind.error(format!("{} is not a known kind", spec.kind.describe()));
+        Some(SpecError { hint: Some(hint), ..error })
     })
 }
 

@@ -4,6 +4,8 @@ use std::num::{IntErrorKind, NonZeroU32, NonZeroU64, ParseIntError};
 use std::str::FromStr;
 use std::time::Duration;
 
+use jobs::words::nearest;
+
 use super::units::{ValueError, format_size, parse_duration, parse_size};
 use crate::outcome::Reason;
 use crate::pool::{BatchSize, Order};
@@ -188,19 +190,9 @@ fn at_most(count: NonZeroU32, most: u32) -> Result<NonZeroU32, ValueError> {
 }
 
 fn one_of(what: &str, text: &str, names: &[&str]) -> ValueError {
-    let near = nearest(text, names).map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"));
+    let near = nearest(text, names.iter().copied())
+        .map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"));
     ValueError::new(format!("not {what}{near}; known: {}", names.join(", ")))
-}
-
-/// The name that `text` was probably meant to be.
-pub fn nearest<'a>(text: &str, names: &[&'a str]) -> Option<&'a str> {
-    let lower = text.to_lowercase();
-    names
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(name, &lower), *name))
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
-        .min()
-        .map(|(_, name)| name)
 }
 
 #[cfg(test)]

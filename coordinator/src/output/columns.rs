@@ -4,6 +4,9 @@ use jobs::Presenter;
 
 use crate::outcome::Outcome;
 
+/// Longer inputs are cut in text; the other formats have them whole.
+pub(crate) const INPUT_LENGTH: usize = 200;
+
 /// Which columns are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Columns {
@@ -21,6 +24,12 @@ pub(super) fn input_or_id(outcome: &Outcome<'_>, presenter: &dyn Presenter, line
         line.push_str("task ");
         push_number(outcome.task.0, line);
     }
+}
+
+/// A failure's message without the input that it begins with, for places where the input stands before it.
+pub(super) fn without_input<'a>(message: &'a str, input: &str) -> &'a str {
+    let rest = message.strip_prefix(input).and_then(|rest| rest.strip_prefix(": "));
+    rest.filter(|rest| !input.is_empty() && !rest.is_empty()).unwrap_or(message)
 }
 
 /// Appends `worker-3`.

@@ -9,7 +9,7 @@ use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::columns::{Columns, input_or_id, push_number, push_worker};
-use super::escape::quote_csv;
+use super::escape::{quote_csv, tame_csv};
 use crate::outcome::{Outcome, Reason};
 
 /// Writes lines; keeps its buffers from line to line.
@@ -50,7 +50,7 @@ impl CsvLines {
         line.push(',');
         let mark = line.len();
         input_or_id(outcome, presenter, line);
-        quote_csv(line, mark);
+        close_cell(line, mark);
         match outcome.result {
             Ok(value) => match self.read_value(outcome.payload, value, presenter) {
                 Ok(()) => self.push_value(line),
@@ -77,7 +77,7 @@ impl CsvLines {
             line.push(',');
             let mark = line.len();
             line.push_str(cell);
-            quote_csv(line, mark);
+            close_cell(line, mark);
         }
         line.push_str(",,");
     }
@@ -90,7 +90,7 @@ impl CsvLines {
         line.push(',');
         let mark = line.len();
         line.push_str(message);
-        quote_csv(line, mark);
+        close_cell(line, mark);
     }
 
     /// Fills the cells with the fields of a value.
@@ -109,6 +109,12 @@ impl CsvLines {
             .deserialize_map(cells)
             .map_err(|error| error.to_string())
     }
+}
+
+/// What stands behind `mark` becomes a cell. Others wrote it.
+fn close_cell(line: &mut String, mark: usize) {
+    tame_csv(line, mark);
+    quote_csv(line, mark);
 }
 
 /// The fast path, for what nearly all values are: the columns in their order, without spaces, escapes or

@@ -8,6 +8,10 @@ const WORTH_TELLING: f64 = 0.5;
 const MUCH: f64 = 0.25;
 /// Workers that spend less than this part of their time in tasks are mostly waiting for the next one.
 const BUSY: f64 = 0.5;
+/// A worker that spends more than this part of the time in tasks waits for nobody.
+const FULL: f64 = 0.9;
+/// Tasks that take longer, in seconds and on average, are not short.
+const SHORT: f64 = 0.005;
 
 /// `time: 92 % tasks, 5 % starting workers, 3 % last tasks`; none of a run that was over at once.
 pub(crate) fn time_line(summary: &Summary) -> Option<String> {
@@ -43,13 +47,15 @@ fn is_store(time: &TimeSummary) -> bool {
 
 /// What kept the run from going faster, and what to do about it; none where it was the tasks themselves.
 pub(crate) fn hint(summary: &Summary) -> Option<&'static str> {
-    if summary.wall_seconds < WORTH_TELLING {
+    // How a run that was stopped would have gone on is not known, nor what one without tasks would have come to.
+    let nothing = summary.tasks.ok + summary.tasks.failed == 0;
+    if summary.wall_seconds < WORTH_TELLING || summary.interrupted || nothing {
         return None;
     }
     let [starting, planning, tasks, output, ending] = parts(&summary.time).map(|(part, _)| part);
     let most = [starting, planning, output, ending].into_iter().fold(0.0, f64::max);
     if most < MUCH {
-        return (tasks > 0.0 && busy_part(summary) < BUSY).then_some(
+        return (tasks > 0.0 && are_short(summary)).then_some(
             "the tasks are so short that workers mostly wait for the next ones; larger tasks would go faster",
         );
     }
@@ -60,6 +66,8 @@ pub(crate) fn hint(summary: &Summary) -> Option<&'static str> {
         _ if most == output => {
             "held back by the output: a faster reader or disk would help; more workers would not"
         }
+        // Beside a task that takes all the time, that the others wait says nothing of planning.
+        _ if most == planning && busiest(summary) > FULL => return None,
         _ if most == planning => "held back by planning: tasks come slower than they are done",
         _ if most == ending => {
             "held back by the last tasks, too few for all workers: smaller tasks, or long ones first, would help"
@@ -68,22 +76,43 @@ pub(crate) fn hint(summary: &Summary) -> Option<&'static str> {
     })
 }
 
-/// Which part of the time in which there were tasks for all the workers spent in tasks.
-fn busy_part(summary: &Summary) -> f64 {
+/// True where no worker has spent much of its time in tasks, and the tasks were short: beside one long task all the
+/// others wait, too.
+fn are_short(summary: &Summary) -> bool {
     let busy: f64 = summary.per_worker.iter().map(|worker| worker.busy_seconds).sum();
-    let there = (summary.time.tasks + summary.time.ending) * f64::from(summary.workers.max(1));
+    let tasks: u64 = summary.per_worker.iter().map(|worker| worker.tasks).sum();
+    busiest(summary) < BUSY && tasks > 0 && busy / (tasks as f64) < SHORT
+}
+
+/// Which part of the time in which there were tasks the worker that was in tasks longest spent in them.
+fn busiest(summary: &Summary) -> f64 {
+    let busy = summary.per_worker.iter().map(|worker| worker.busy_seconds).fold(0.0, f64::max);
+    let there = summary.time.planning + summary.time.tasks + summary.time.ending;
     if there > 0.0 { busy / there } else { 1.0 }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::summary::WorkerSummary;
+    use crate::summary::{TaskCounts, WorkerSummary};
 
     fn summary(time: TimeSummary, busy: f64) -> Summary {
-        let worker =
-            WorkerSummary { name: "worker-1".into(), pid: 1, incarnations: 1, tasks: 1, busy_seconds: busy };
-        Summary { wall_seconds: 10.0, workers: 1, per_worker: vec![worker], time, ..Summary::default() }
+        let worker = WorkerSummary {
+            name: "worker-1".into(),
+            pid: 1,
+            incarnations: 1,
+            tasks: 1_000,
+            busy_seconds: busy,
+        };
+        let tasks = TaskCounts { planned: 1_000, ok: 1_000, ..TaskCounts::default() };
+        Summary {
+            wall_seconds: 10.0,
+            workers: 1,
+            tasks,
+            per_worker: vec![worker],
+            time,
+            ..Summary::default()
+        }
     }
 
     #[test]
@@ -109,6 +138,26 @@ mod tests {
         says(TimeSummary { ending: 4.0, ..none }, 6.0, "the last tasks");
         says(TimeSummary { starting: 4.0, ..none }, 6.0, "starting");
         says(none, 1.0, "so short");
+    }
+
+    #[test]
+    fn a_run_that_was_stopped_and_one_with_a_long_task_get_no_wrong_advice() {
+        let time = TimeSummary { tasks: 10.0, ..TimeSummary::default() };
+        let stopped = Summary { interrupted: true, ..summary(TimeSummary { ending: 9.0, ..time }, 0.0) };
+        assert_eq!(hint(&stopped), None);
+        // One worker is at one task all the time, and seven have done all else.
+        let mut beside = summary(time, 10.0);
+        let idle = WorkerSummary { busy_seconds: 0.1, tasks: 30_000, ..beside.per_worker[0].clone() };
+        beside.per_worker.extend(vec![idle; 7]);
+        beside.workers = 8;
+        assert_eq!(hint(&beside), None);
+        let waiting =
+            Summary { time: TimeSummary { planning: 9.0, tasks: 1.0, ..TimeSummary::default() }, ..beside };
+        assert_eq!(hint(&waiting), None);
+        // Few tasks that are not short: whatever it was, it was not that.
+        let mut few = summary(time, 1.0);
+        few.per_worker[0].tasks = 2;
+        assert_eq!(hint(&few), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use jobs::Presenter;
 
 use super::columns::{Columns, input_or_id, push_number, push_worker};
-use super::escape::{escape_json, push_json_string};
+use super::escape::{defuse_json, escape_json, push_json_string};
 use crate::outcome::{Outcome, Reason};
 
 /// Writes lines.
@@ -70,9 +70,12 @@ fn push_result(outcome: &Outcome<'_>, presenter: &dyn Presenter, line: &mut Stri
     };
     let mark = line.len();
     line.push_str("\",\"ok\":true,\"value\":");
-    if let Err(bad) = presenter.value(outcome.payload, bytes, line) {
-        line.truncate(mark);
-        push_error(Reason::Protocol, &bad.0, line);
+    match presenter.value(outcome.payload, bytes, line) {
+        Ok(()) => defuse_json(line, mark),
+        Err(bad) => {
+            line.truncate(mark);
+            push_error(Reason::Protocol, &bad.0, line);
+        }
     }
 }
 

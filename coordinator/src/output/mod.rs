@@ -21,11 +21,12 @@ mod text;
 mod writeback;
 
 pub use atomic::{AtomicFile, Existing, check_target};
+pub(crate) use columns::INPUT_LENGTH;
 pub(crate) use destination::{Destination, is_device};
 pub use error::OutputError;
-pub(crate) use escape::printable;
+pub(crate) use escape::{for_screen, json_for_screen, printable};
 pub use format::Format;
 pub(crate) use held_back::hint;
-pub(crate) use human::{count, counted, rate, seconds};
+pub(crate) use human::{about, count, counted, rate, seconds};
 pub use results::{FileSettings, ResultSettings, Results, ScreenSettings};
 pub use summary::{FailureTally, SummaryText, write_summary_json};

@@ -8,6 +8,7 @@ use jobs::Presenter;
 use super::columns::Columns;
 use super::csv::CsvLines;
 use super::destination::{Destination, is_device};
+use super::escape::printable;
 use super::jsonl::JsonLines;
 use super::text::Look;
 use super::{Existing, Format, OutputError, check_target, text};
@@ -147,7 +148,7 @@ impl Results {
     pub fn push_combined(&mut self, line: &str) -> Result<(), OutputError> {
         for outlet in &mut self.outlets {
             if let (Lines::Text(_), Destination::Screen(_)) = (&outlet.lines, &outlet.destination) {
-                outlet.buffer.push_str(line);
+                outlet.buffer.push_str(&printable(line));
                 outlet.buffer.push('\n');
                 outlet.flush()?;
             }

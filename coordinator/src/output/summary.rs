@@ -6,10 +6,11 @@ use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
 use jobs::Presenter;
+use jobs::words::shortened;
 
-use super::columns::input_or_id;
+use super::columns::{INPUT_LENGTH, input_or_id, without_input};
 use super::destination::Destination;
-use super::escape::defuse;
+use super::escape::{defuse, json_for_screen, printable};
 use super::held_back::{hint, time_line};
 use super::human::{count, counted, rate, seconds};
 use super::{Existing, OutputError};
@@ -46,12 +47,11 @@ impl FailureTally {
             let last = group.first.last_key_value().map(|(last, _)| *last);
             if group.first.len() < SHOWN || last > Some(outcome.task.0) {
                 let mut line = String::new();
-                input_or_id(&outcome, presenter, &mut line);
+                let mut input = String::new();
+                input_or_id(&outcome, presenter, &mut input);
+                line.push_str(&shortened(&input, INPUT_LENGTH));
                 line.push_str(": ");
-                line.extend(failure.message.chars().take(MESSAGE_LENGTH));
-                if failure.message.chars().nth(MESSAGE_LENGTH).is_some() {
-                    line.push('…');
-                }
+                line.push_str(&shortened(without_input(&failure.message, &input), MESSAGE_LENGTH));
                 defuse(&mut line, 0);
                 group.first.insert(outcome.task.0, line);
                 if group.first.len() > SHOWN {
@@ -59,6 +59,11 @@ impl FailureTally {
                 }
             }
         }
+    }
+
+    /// One of the failures, in a line.
+    pub fn first(&self) -> Option<&str> {
+        self.groups.values().find_map(|group| group.first.values().next()).map(String::as_str)
     }
 
     /// True where nothing failed.
@@ -78,13 +83,15 @@ pub struct SummaryText<'a> {
     pub result: Option<&'a str>,
     /// Use colours.
     pub colour: bool,
+    /// How many columns the screen has, where it is one: the table leaves out what does not fit.
+    pub width: Option<usize>,
 }
 
 impl fmt::Display for SummaryText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.headline(f)?;
         if let Some(result) = self.result {
-            writeln!(f, "result: {result}")?;
+            writeln!(f, "result: {}", printable(result))?;
         }
         self.reasons(f)?;
         self.workers(f)?;
@@ -112,7 +119,7 @@ impl SummaryText<'_> {
             write!(f, "{yellow}interrupted{yellow:#} ")?;
         }
         let ended = tasks.ok + tasks.failed;
-        write!(f, "{job}: {} in {}", counted(ended, "task"), seconds(*wall_seconds))?;
+        write!(f, "{}: {} in {}", printable(job), counted(ended, "task"), seconds(*wall_seconds))?;
         write!(f, " ({}): {green}{} ok{green:#}", rate(*tasks_per_second), count(tasks.ok))?;
         if tasks.failed > 0 {
             write!(f, ", {red}{} failed{red:#}", count(tasks.failed))?;
@@ -159,16 +166,33 @@ impl SummaryText<'_> {
                 *width = (*width).max(cell.chars().count());
             }
         }
-        for [name, rest @ ..] in &rows {
-            let [first, widths @ ..] = widths;
-            write!(f, "  {name:first$}")?;
-            for (cell, width) in rest.iter().zip(widths) {
-                write!(f, "  {cell:>width$}")?;
+        let shown = columns(widths, self.width.unwrap_or(usize::MAX));
+        for row in &rows {
+            for (index, ((cell, width), _)) in
+                row.iter().zip(widths).zip(shown).enumerate().filter(|(_, (_, shown))| *shown)
+            {
+                // Words on the left, numbers on the right of their columns.
+                if index == 0 { write!(f, "  {cell:width$}")? } else { write!(f, "  {cell:>width$}")? }
             }
             writeln!(f)?;
         }
         Ok(())
     }
+}
+
+/// Which columns are shown on a screen of this width: what matters least goes first.
+fn columns(widths: [usize; 6], most: usize) -> [bool; 6] {
+    const LEAST: [usize; 3] = [1, 2, 4];
+    let mut shown = [true; 6];
+    for column in LEAST {
+        let whole: usize =
+            widths.iter().zip(shown).filter(|(_, shown)| *shown).map(|(width, _)| width + 2).sum();
+        if whole <= most {
+            break;
+        }
+        shown[column] = false;
+    }
+    shown
 }
 
 fn row(worker: &WorkerSummary, wall_seconds: f64) -> [String; 6] {
@@ -189,11 +213,10 @@ fn row(worker: &WorkerSummary, wall_seconds: f64) -> [String; 6] {
 /// The file can't be written.
 pub fn write_summary_json(summary: &Summary, path: &Path) -> Result<(), OutputError> {
     let summary = Summary { timeline: None, ..summary.clone() };
-    let mut bytes =
-        serde_json::to_vec_pretty(&summary).map_err(|error| OutputError::io(path, error.into()))?;
-    bytes.push(b'\n');
+    let json = serde_json::to_string_pretty(&summary).map_err(|error| OutputError::io(path, error.into()))?;
+    let json = json_for_screen(json + "\n");
     let mut file = Destination::open(path, Existing::Replace)?;
-    file.write(&bytes)?;
+    file.write(json.as_bytes())?;
     file.finish()
 }
 
@@ -273,7 +296,13 @@ mod tests {
     #[test]
     fn the_summary_reads_well() {
         let (summary, failures) = (summary(), failures());
-        let text = SummaryText { summary: &summary, failures: &failures, result: Some("42"), colour: false };
+        let text = SummaryText {
+            summary: &summary,
+            failures: &failures,
+            result: Some("42"),
+            colour: false,
+            width: None,
+        };
         let expected = "\
 primes: 1,000,000 tasks in 1.23 s (813,008/s): 999,994 ok, 6 failed, 12 tried again, 1 worker restart
 result: 42
@@ -293,10 +322,30 @@ time: 83 % tasks, 8 % starting workers, 8 % last tasks
     }
 
     #[test]
+    fn the_table_fits_a_narrow_screen() {
+        let (summary, failures) = (summary(), FailureTally::default());
+        let table = |width| {
+            let text = SummaryText {
+                summary: &summary,
+                failures: &failures,
+                result: None,
+                colour: false,
+                width: Some(width),
+            };
+            text.to_string().lines().skip(1).take(2).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(table(80)[1], "  worker-1  4121       1  500,000  1.10 s    89 %");
+        assert_eq!(table(40), ["  worker      tasks    busy  busy %", "  worker-1  500,000  1.10 s    89 %"]);
+        assert_eq!(table(30)[1], "  worker-1  500,000    89 %");
+    }
+
+    #[test]
     fn colour_is_only_there_when_asked_for() {
         let (summary, failures) = (summary(), FailureTally::default());
-        let text =
-            |colour| SummaryText { summary: &summary, failures: &failures, result: None, colour }.to_string();
+        let text = |colour| {
+            SummaryText { summary: &summary, failures: &failures, result: None, colour, width: None }
+                .to_string()
+        };
         assert!(!text(false).contains('\u{1b}'));
         assert!(text(true).contains('\u{1b}'));
     }

@@ -4,8 +4,9 @@
 
 use anstyle::{AnsiColor, Style};
 use jobs::Presenter;
+use jobs::words::shortened;
 
-use super::columns::{input_or_id, push_worker};
+use super::columns::{INPUT_LENGTH, input_or_id, push_worker, without_input};
 use super::escape::defuse;
 use crate::outcome::{Outcome, Reason};
 
@@ -50,11 +51,13 @@ fn push_failure(
 ) {
     let red = if look.colour { AnsiColor::Red.on_default() } else { Style::new() };
     let mark = line.len();
-    input_or_id(outcome, presenter, line);
+    let mut input = String::new();
+    input_or_id(outcome, presenter, &mut input);
+    line.push_str(&shortened(&input, INPUT_LENGTH));
     defuse(line, mark);
     line.push_str(": ");
     line.push_str(&format!("{red}failed ({}){red:#}: ", reason.name()));
     let mark = line.len();
-    line.push_str(message);
+    line.push_str(without_input(message, &input));
     defuse(line, mark);
 }

@@ -109,6 +109,11 @@ impl Gather {
         self.bad_values
     }
 
+    /// True where values become one result.
+    pub(super) fn combines(&self) -> bool {
+        self.combine.is_some()
+    }
+
     /// True where a file takes its place in the end.
     pub(super) fn has_file(&self) -> bool {
         self.results.has_file()

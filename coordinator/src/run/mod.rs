@@ -31,10 +31,10 @@ use self::writer::Writer;
 use crate::observe::run_info;
 use crate::output::{FailureTally, ResultSettings};
 use crate::pool::{
-    Control, Controlled, End, Limit, Observer, Order, PoolEvent, PoolOptions, PoolReport, Spent, Work,
-    WorkerReport, cpu_seconds,
+    Control, Controlled, End, Engine, Limit, Observer, Observers, Order, PoolOptions, PoolReport, Seams,
+    Spent, Work, WorkerReport, cpu_seconds,
 };
-use crate::queue::{Time, WorkerId};
+use crate::queue::WorkerId;
 use crate::report::Letter;
 use crate::store::{RunEnd, RunId};
 use crate::summary::{Summary, TaskCounts, TimeSummary, WorkerSummary};
@@ -60,6 +60,8 @@ pub struct Run {
     pub letters: usize,
     /// Is told what the run is, once that is known and before its first task.
     pub announce: Option<Announce>,
+    /// What runs the tasks.
+    pub engine: Box<dyn Engine>,
 }
 
 /// Is told what a run is.
@@ -78,6 +80,8 @@ pub struct RunReport {
     pub letters: Vec<Letter>,
     /// The combined result in a line, for kinds that have one.
     pub result: Option<String>,
+    /// The kind combines values to a result, and there is none.
+    pub lacks_result: bool,
     /// Who combined what.
     pub explanation: Vec<String>,
     /// How the pool ended.
@@ -110,7 +114,7 @@ pub fn run(
     observer: &mut dyn Observer,
 ) -> anyhow::Result<RunReport> {
     let started = monotonic_nanos();
-    let Run { name, kind, plan, mut options, order, results, keep, letters, announce } = run;
+    let Run { name, kind, plan, mut options, order, results, keep, letters, announce, engine } = run;
     check_setup(&plan)?;
     let mut sink = Gather::open(&results, kind.presenter(&plan.setup)?, plan.combine)?;
     // The outputs first: a run that could not begin is not worth a row.
@@ -118,7 +122,7 @@ pub fn run(
         sink.order(waiting_folder(&keep));
     }
     let Kept { id, recorder, earlier, done, trouble } = keep.begin(kind.outputs(&plan.setup)?)?;
-    let mut observer = Deaths::new(recorder.as_ref().and_then(Recorder::notes), observer);
+    let deaths = recorder.as_ref().and_then(Recorder::notes).map(Deaths::new);
     sink.record(recorder);
     sink.keep_letters(letters);
     options.workers = enough_workers(&options, plan.total.map(|total| total.saturating_sub(done)));
@@ -130,8 +134,9 @@ pub fn run(
     let mut source = Planner::spawn(plan.tasks, earlier, control.waker())?;
     let mut sink = Writer::spawn(sink, control.waker())?;
     let chronicle = Chronicle::default();
-    let mut observers = Both(&mut observer, chronicle.clone());
-    let pool = crate::pool::run(&options, &work, controlled, &mut source, &mut sink, &mut observers)?;
+    let mut observers = Observers::new().with(deaths).with([observer]).with([chronicle.clone()]);
+    let seams = Seams { source: &mut source, sink: &mut sink, observer: &mut observers };
+    let pool = engine.run(&options, &work, controlled, seams)?;
     let (mut gather, written) = sink.finish()?;
     let written = written.and_then(|()| gather.let_go());
     let written = written.and_then(|()| trouble.take().map_or(Ok(()), |trouble| Err(trouble.into())));
@@ -140,20 +145,6 @@ pub fn run(
     summary.time = time_spent(&pool.spent, gather.effort());
     summary.timeline = Some(chronicle.digest());
     Ok(conclude(id, gather, written, summary, pool, total))
-}
-
-/// Whoever looks, and the run's own chronicle.
-struct Both<'a>(&'a mut dyn Observer, Chronicle);
-
-impl Observer for Both<'_> {
-    fn on_event(&mut self, at: Time, event: &PoolEvent<'_>) {
-        self.0.on_event(at, event);
-        self.1.on_event(at, event);
-    }
-
-    fn look_every(&self) -> Option<Duration> {
-        self.0.look_every()
-    }
 }
 
 /// Where results may wait for earlier ones: beside the store, where there must be room for a run in any case.
@@ -195,6 +186,7 @@ fn conclude(
     // Those that were not planned have no outcome either.
     let unplanned = total.map_or(0, |total| total.saturating_sub(counts.planned));
     let letters = gather.take_letters();
+    let combines = gather.combines();
     let mut recorder = gather.take_recorder();
     let written = match &mut recorder {
         // Where no file takes its place, the last commit is early enough.
@@ -206,6 +198,7 @@ fn conclude(
     let complete = end == End::Done && written.is_ok();
     let wants_result = complete && summary.tasks.failed == 0;
     let gathered = if complete { gather.finish(wants_result) } else { gather.keep() };
+    let lacks_result = combines && gathered.text.is_none();
     summary.result = gathered.value;
     let trouble = written.err().or(gathered.trouble);
     let stored = recorder.map_or(Ok(()), |recorder| record_end(recorder, &end, trouble.as_ref(), &summary));
@@ -215,6 +208,7 @@ fn conclude(
         failures: gathered.failures,
         letters,
         result: gathered.text,
+        lacks_result,
         explanation: gathered.explanation,
         end,
         unfinished: unfinished + unplanned,

@@ -18,11 +18,11 @@ use self::screen::Drawing;
 use self::text::{View, WorkerView, worker_lines};
 use crate::observe::board::{Board, Desk, Noter};
 use crate::observe::pace::Pace;
-use crate::pool::{Observer, PoolEvent};
+use crate::pool::{Observer, Observers, PoolEvent};
 use crate::queue::{Time, WorkerId};
 
 pub use self::screen::aside;
-pub(crate) use self::screen::{Stderr, Stdout, cover};
+pub(crate) use self::screen::{Stderr, Stdout, cover, width};
 
 /// When progress is shown, and how much of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -115,24 +115,20 @@ impl Progress {
 
     /// What tells it how the run goes.
     pub fn observer(&self) -> Box<dyn Observer> {
-        Box::new(Drawn(Noter { board: self.board.clone(), look: self.look }))
+        let noter = Noter { board: self.board.clone(), look: self.look };
+        Box::new(Observers::new().with([noter]).with([Uncover]))
     }
 }
 
-/// Notes what happens, and draws again what a pause had covered.
+/// Draws again what a pause had covered.
 #[derive(Debug)]
-struct Drawn(Noter);
+struct Uncover;
 
-impl Observer for Drawn {
-    fn on_event(&mut self, at: Time, event: &PoolEvent<'_>) {
-        self.0.on_event(at, event);
+impl Observer for Uncover {
+    fn on_event(&mut self, _: Time, event: &PoolEvent<'_>) {
         if matches!(event, PoolEvent::Resumed { .. }) {
             screen::uncover();
         }
-    }
-
-    fn look_every(&self) -> Option<Duration> {
-        self.0.look_every()
     }
 }
 

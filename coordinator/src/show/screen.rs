@@ -73,6 +73,11 @@ impl Drop for Drawing {
     }
 }
 
+/// The columns of the terminal; `None` where the standard error is none.
+pub(crate) fn width() -> Option<usize> {
+    io::stderr().is_terminal().then(|| size().0)
+}
+
 /// Columns and rows of the terminal.
 pub(super) fn size() -> (usize, usize) {
     let size = rustix::termios::tcgetwinsize(io::stderr()).ok();

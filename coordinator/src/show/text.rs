@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::observe::board::Standing;
-use crate::output::{count, printable, rate, seconds};
+use crate::output::{about, count, printable, rate, seconds};
 
 /// The bar is never narrower or wider than this.
 const BAR: std::ops::RangeInclusive<usize> = 8..=40;
@@ -92,8 +92,8 @@ impl View<'_> {
         }
         pieces.extend(self.rate.map(|per_second| piece(6, rate(per_second))));
         pieces.push(match (self.remaining, self.standing.total) {
-            (Some(left), Some(_)) => piece(7, format!("{} left", seconds(left.as_secs_f64()))),
-            _ => piece(4, seconds(self.standing.elapsed.as_secs_f64())),
+            (Some(left), Some(_)) => piece(7, format!("{} left", about(left.as_secs_f64()))),
+            _ => piece(4, about(self.standing.elapsed.as_secs_f64())),
         });
         // The bar matters more than what is said in passing.
         let bar = BAR.start() + 2;
@@ -131,8 +131,8 @@ impl View<'_> {
             text.push_str(&format!(", {}", rate(per_second)));
         }
         match (self.remaining, self.standing.total) {
-            (Some(left), Some(_)) => text.push_str(&format!(", about {} left", seconds(left.as_secs_f64()))),
-            _ => text.push_str(&format!(", {} so far", seconds(self.standing.elapsed.as_secs_f64()))),
+            (Some(left), Some(_)) => text.push_str(&format!(", about {} left", about(left.as_secs_f64()))),
+            _ => text.push_str(&format!(", {} so far", about(self.standing.elapsed.as_secs_f64()))),
         }
         text
     }
@@ -239,11 +239,11 @@ mod tests {
         let at = |width| view.line(width, false);
         assert_eq!(
             at(120),
-            "primes  ━━━━━━━━━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌  45,000/100,000  45 %  2 failed  3 tried again  \
-             1 restart  12,345/s  65.00 s left"
+            "primes  ━━━━━━━━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌  45,000/100,000  45 %  2 failed  3 tried again  \
+             1 restart  12,345/s  1 min 05 s left"
         );
-        assert_eq!(at(79), "primes  ━━━━━━╌╌╌╌╌╌╌╌╌  45,000/100,000  45 %  2 failed  12,345/s  65.00 s left");
-        assert_eq!(at(39), "45,000/100,000  2 failed  65.00 s left");
+        assert_eq!(at(79), "primes  ━━━━━╌╌╌╌╌╌╌  45,000/100,000  45 %  2 failed  12,345/s  1 min 05 s left");
+        assert_eq!(at(41), "45,000/100,000  2 failed  1 min 05 s left");
         assert_eq!(at(14), "45,000/100,000");
         assert_eq!(at(5), "45,0…");
     }
@@ -252,7 +252,7 @@ mod tests {
     fn an_unknown_total_gives_a_rate_and_no_end() {
         let view = view(None);
         let line = view.line(100, false);
-        assert_eq!(line, "primes  45,000 done  2 failed  3 tried again  1 restart  12,345/s  75.00 s");
+        assert_eq!(line, "primes  45,000 done  2 failed  3 tried again  1 restart  12,345/s  1 min 15 s");
         assert!(!view.sentence().contains("left"));
     }
 
@@ -261,7 +261,7 @@ mod tests {
         assert_eq!(
             view(Some(100_000)).sentence(),
             "primes: 45,000 of 100,000 tasks done (45 %), 2 failed, 3 tried again, 1 restart, 12,345/s, \
-             about 65.00 s left"
+             about 1 min 05 s left"
         );
     }
 

@@ -197,7 +197,7 @@ impl Observer for Chronicle {
             PoolEvent::Started { .. } | PoolEvent::Limited(Limit::Ending) => {
                 counting.slot_of(at.0);
             }
-            PoolEvent::Died { worker, orderly: false, how } => {
+            PoolEvent::Died { worker, orderly: false, how, .. } => {
                 counting.mark(at, worker, how.chars().take(200).collect());
             }
             _ => {}

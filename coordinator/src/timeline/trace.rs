@@ -231,8 +231,10 @@ impl Observer for Tracer {
                 }
             }
             PoolEvent::Slow { worker, task } => self.instant(worker, at, "slow", format!("task {task}")),
-            PoolEvent::Killed { worker, reason } => self.instant(worker, at, "killed", format!("{reason:?}")),
-            PoolEvent::Died { worker, orderly, how } => {
+            PoolEvent::Killed { worker, reason, .. } => {
+                self.instant(worker, at, "killed", format!("{reason:?}"))
+            }
+            PoolEvent::Died { worker, orderly, how, .. } => {
                 self.end_start(worker, at);
                 let name = if orderly { "ended" } else { "died" };
                 self.instant(worker, at, name, how.chars().take(200).collect());

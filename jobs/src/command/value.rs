@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use super::capture::{Head, Tail};
 use super::setup::{Item, Mode, Setup};
 use super::template::{Fill, Template, push_quoted};
+use crate::words::shortened;
 use crate::{BadValue, Presenter};
 
 const STDOUT_CUT: u8 = 1;
@@ -103,8 +104,9 @@ impl Presenter for Shown {
         let Ended { exit, stdout, .. } = Ended::read(value)?;
         let text = one_line(&String::from_utf8_lossy(stdout));
         if text.is_empty() {
-            self.input(payload, line)?;
-            *line += &format!(": exit code {exit}");
+            let mut input = String::new();
+            self.input(payload, &mut input)?;
+            *line += &format!("{}: exit code {exit}", shortened(&input, 200));
         } else {
             *line += &text;
         }

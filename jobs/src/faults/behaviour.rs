@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::size::bytes;
+use crate::words::nearest;
 
 /// One way of behaving, mostly badly.
 #[derive(Debug, Clone, PartialEq)]
@@ -161,12 +162,9 @@ impl fmt::Display for Behaviour {
 }
 
 fn unknown(name: &str) -> BadBehaviour {
-    let near = FORMS
-        .into_iter()
-        .map(|(known, form)| (strsim::damerau_levenshtein(known, name), form))
-        .filter(|(distance, _)| *distance <= 2)
-        .min();
-    let hint = match near {
+    let near = nearest(name, FORMS.map(|(known, _)| known));
+    let form = near.and_then(|near| FORMS.into_iter().find(|(known, _)| *known == near));
+    let hint = match form {
         Some((_, form)) => format!("did you mean `{form}`?"),
         None => format!("known are: {}", FORMS.map(|(_, form)| form).join(", ")),
     };

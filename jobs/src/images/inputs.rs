@@ -71,6 +71,12 @@ fn patterns(glob: Item, base: &Path, skip: Option<&Path>) -> Result<Vec<Input>, 
     for item in items {
         let found = Pattern::read(&item).and_then(|pattern| pattern.walk(&item, base, skip));
         match found {
+            Ok(found) if found.is_empty() && item.text().is_ok_and(|text| base.join(text).is_dir()) => {
+                errors.push(SpecError {
+                    hint: Some("for what is in it: FOLDER/*, with all that is below it: FOLDER/**/*".into()),
+                    ..item.error(format!("{} is a folder, and not a pattern for files", item.describe()))
+                });
+            }
             Ok(found) if found.is_empty() => errors.push(SpecError {
                 hint: Some(format!(
                     "it starts from {}; `*` stays within a folder, `**` spans folders, and letters' case counts",

@@ -72,7 +72,7 @@ pub(super) const KEYS: &[Key] = &[
 
 const GLOB: &str = "which files: `*` and `?` stay within a folder, `**` spans folders, `{a,b}` is either; files \
      below `output.dir` are left out; this or `files` is required";
-const FILES: &str = "which files, one by one; this or `glob` is required";
+const FILES: &str = "which files, one by one; in place of `glob`";
 const DECODE: &str = "`luma` takes a JPEG's brightness plane as it is stored: faster, grey, and up to 8 levels \
      beside what `grayscale` makes of the colours";
 const MAX_PIXELS: &str = "larger images fail for want of memory before they are decoded";

@@ -2,10 +2,13 @@
 
 use std::fmt;
 
+use crate::words::{printable, printable_lines};
+
 /// One thing that is wrong with a job file.
 ///
 /// Prints as ``jobs/primes.toml:7:12: `input.numbers[2]`: "12x" is not an integer``, with the hint on a
-/// line of its own where there is one.
+/// line of its own where there is one. What comes from the file is printed with escapes for whatever would command a
+/// terminal.
 ///
 /// ```
 /// use jobs::spec::SpecError;
@@ -29,23 +32,25 @@ pub struct SpecError {
     pub key: String,
     /// What is wrong, without the place.
     pub message: String,
-    /// What to do about it.
+    /// What to do about it; may have several lines.
     pub hint: Option<String>,
 }
 
 impl fmt::Display for SpecError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
+        f.write_str(&printable(&self.file))?;
         if let Some((line, column)) = self.place {
             write!(f, ":{line}:{column}")?;
         }
         f.write_str(": ")?;
         if !self.key.is_empty() {
-            write!(f, "`{}`: ", self.key)?;
+            write!(f, "`{}`: ", printable(&self.key))?;
         }
-        f.write_str(&self.message)?;
+        f.write_str(&printable(&self.message))?;
         if let Some(hint) = &self.hint {
-            write!(f, "\n  {hint}")?;
+            for line in printable_lines(hint).lines() {
+                write!(f, "\n  {line}")?;
+            }
         }
         Ok(())
     }

@@ -7,23 +7,15 @@ use super::SpecError;
 use super::read::{Item, OVERRIDE, Origin, Table, parse_table};
 use super::value::{Entries, OVERRIDDEN, Value};
 
-/// Replaces or adds `key` (dotted) with `value` (TOML).
+/// Replaces or adds `key` (dotted) with `value`: TOML, or text where it is none and can't have been meant as any.
 pub(super) fn apply_override(root: &mut Table, key: &str, value: &str) -> Result<(), SpecError> {
-    let origin = Arc::new(Origin { file: OVERRIDE.into(), text: format!("{key} = {value}") });
-    let fail = |message: String| SpecError {
-        file: OVERRIDE.into(),
-        place: None,
-        key: key.to_owned(),
-        message,
-        hint: Some(
-            "give KEY=VALUE with a TOML value: --set input.numbers='[7]', --set run.order='\"input\"'".into(),
-        ),
-    };
-    let parsed = parse_table(&origin).map_err(|errors| {
-        fail(errors.0.first().map_or_else(|| "is no TOML".to_owned(), |error| error.message.clone()))
+    let parsed = parse(key, value).or_else(|error| match is_bare_text(value) {
+        // The key's own mistakes are told by the second try, too.
+        true => parse(key, &quoted(value)),
+        false => Err(error),
     })?;
     if parsed.entries.len() != 1 {
-        return Err(fail("sets more than one key".into()));
+        return Err(refused(key, "sets more than one key".into(), None));
     }
     for (name, mut item) in parsed.entries {
         (item.span, item.key_span) = (Some(OVERRIDDEN), Some(OVERRIDDEN));
@@ -31,6 +23,38 @@ pub(super) fn apply_override(root: &mut Table, key: &str, value: &str) -> Result
         merge(&mut root.entries, &name, item);
     }
     Ok(())
+}
+
+fn parse(key: &str, value: &str) -> Result<Table, SpecError> {
+    let origin = Arc::new(Origin { file: OVERRIDE.into(), text: format!("{key} = {value}") });
+    parse_table(&origin).map_err(|errors| match errors.0.into_iter().next() {
+        Some(error) => refused(key, error.message, error.hint),
+        None => refused(key, "is no TOML".to_owned(), None),
+    })
+}
+
+fn refused(key: &str, message: String, shown: Option<String>) -> SpecError {
+    let way_out =
+        "give KEY=VALUE with a TOML value or plain text: --set input.numbers='[7]', --set run.order=input";
+    let shown = shown.map(|shown| shown + "\n").unwrap_or_default();
+    let hint = Some(format!("{shown}{way_out}"));
+    SpecError { file: OVERRIDE.into(), place: None, key: key.to_owned(), message, hint }
+}
+
+/// A shell takes quotes away, so that what was typed as text arrives without: `--set input.file=numbers.txt`. What begins
+/// as a list, a table or text in quotes was meant as one.
+fn is_bare_text(value: &str) -> bool {
+    let value = value.trim();
+    !value.is_empty()
+        && !value.starts_with([
+            '[', '{', '"', '\'', '\u{201c}', '\u{201d}', '\u{201e}', '\u{2018}', '\u{2019}', '#',
+        ])
+        && !value.contains(char::is_control)
+}
+
+/// As a basic string of TOML.
+fn quoted(value: &str) -> String {
+    format!("\"{}\"", value.trim().replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 /// Tables merge key by key; anything else replaces what was there.

@@ -10,6 +10,7 @@ use toml::de::{DeTable, DeValue};
 use super::overrides::apply_override;
 use super::value::{Entries, OVERRIDDEN, Value};
 use super::{SpecError, SpecErrors};
+use crate::words::{excerpt, nearest, shortened};
 
 /// A parsed job file.
 ///
@@ -42,6 +43,12 @@ pub struct JobSpec {
     /// `[output]`.
     pub output: Table,
     base: PathBuf,
+    // What is wrong with the file as a whole.
+    top: SpecErrors,
+    // The tables that are none: what they lack is not worth a word.
+    broken: Vec<&'static str>,
+    // Without one, `kind` is an empty text.
+    has_kind: bool,
 }
 
 /// Where values come from: the file's name and text, to turn offsets into lines and columns.
@@ -62,12 +69,51 @@ impl Origin {
         SpecError { file: file.to_owned(), place, key, message, hint: None }
     }
 
+    /// What the parser says, with the line, a caret, and what was probably meant.
+    fn syntax_error(&self, error: &toml::de::Error) -> SpecError {
+        let span = error.span();
+        let told = self.error(span.as_ref(), String::new(), error.message().to_owned());
+        let Some((number, column)) = told.place else { return told };
+        let line = self.text.lines().nth(number - 1).unwrap_or_default();
+        // What is missing at the end of the text is missing behind the last thing in it.
+        let (line, column) = match line.trim().is_empty() {
+            true => self
+                .text
+                .lines()
+                .rfind(|line| !line.trim().is_empty())
+                .map_or((line, column), |last| (last, usize::MAX)),
+            false => (line, column),
+        };
+        let word = span.and_then(|span| self.text.get(span)).unwrap_or_default();
+        let mut hints: Vec<String> = excerpt(line, column).into_iter().collect();
+        if line.contains(is_curly) {
+            hints.push(
+                "text stands in straight quotes, \"…\" or '…': curly ones come from word processors".into(),
+            );
+        } else if error.message().contains("must be quoted") && is_bare(word) {
+            hints.push(format!("text stands in quotes: \"{word}\""));
+        }
+        SpecError { hint: (!hints.is_empty()).then(|| hints.join("\n")), ..told }
+    }
+
     fn place(&self, span: &Range<usize>) -> Option<(usize, usize)> {
         let before = self.text.get(..span.start)?;
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
         Some((line, column))
     }
+}
+
+/// Quotes that TOML doesn't know.
+fn is_curly(c: char) -> bool {
+    matches!(c, '\u{2018}'..='\u{201f}' | '\u{2032}'..='\u{2037}' | '«' | '»' | '\u{ff02}' | '\u{ff07}' | '´')
+}
+
+/// A word that lacks nothing but its quotes.
+fn is_bare(word: &str) -> bool {
+    !word.is_empty()
+        && word.chars().count() <= 40
+        && !word.contains(|c: char| c.is_whitespace() || "\"'\\[]{}=".contains(c))
 }
 
 /// A table of a job file. Keys are *taken*; what is left in the end is unknown.
@@ -130,6 +176,7 @@ impl JobSpec {
     /// Parses `text`; `file` is its name for messages, `base` the folder that relative paths start from.
     /// Each override is a dotted key and a TOML value (`input.numbers`, `[7]`), and replaces or adds it.
     ///
+    ///
     /// # Errors
     /// Everything that is wrong with the file as a whole: syntax, a missing or misplaced `kind`, unknown
     /// tables.
@@ -139,60 +186,76 @@ impl JobSpec {
         base: &Path,
         overrides: &[(String, String)],
     ) -> Result<Self, SpecErrors> {
+        let job = Self::parse_any(file, text, base, overrides)?;
+        if job.top.0.is_empty() { Ok(job) } else { Err(job.top) }
+    }
+
+    /// As [`parse`](Self::parse), but what is wrong with the file as a whole is told by
+    /// [`unknown_keys`](Self::unknown_keys), so that all else that is wrong with it can be told, too.
+    ///
+    /// # Errors
+    /// The syntax is wrong.
+    #[doc(hidden)]
+    pub fn parse_any(
+        file: &str,
+        text: &str,
+        base: &Path,
+        overrides: &[(String, String)],
+    ) -> Result<Self, SpecErrors> {
         let origin = Arc::new(Origin { file: file.to_owned(), text: text.to_owned() });
         let mut root = parse_table(&origin)?;
-        let mut errors = SpecErrors::default();
+        let mut top = SpecErrors::default();
         for (key, value) in overrides {
-            if let Err(error) = apply_override(&mut root, key, value) {
-                errors.push(error);
-            }
+            top.keep(apply_override(&mut root, key, value));
         }
         let stem = Path::new(file).file_stem().map_or_else(|| "job".into(), |stem| stem.to_string_lossy());
-        let name = match root.take("name").map(|item| item.text().map(str::to_owned)) {
-            None => stem.into_owned(),
-            Some(Ok(name)) => name,
-            Some(Err(error)) => {
-                errors.push(error);
-                String::new()
-            }
-        };
-        let mut section = |name: &str| {
-            root.take_table(name).unwrap_or_else(|error| {
-                errors.push(error);
+        let name = root.take("name").and_then(|item| top.keep(item.text().map(str::to_owned)));
+        let mut broken = Vec::new();
+        let mut section = |name: &'static str| {
+            let table = root.take_table(name).unwrap_or_else(|error| {
+                top.push(error);
+                broken.push(name);
                 None
-            })
+            });
+            table.unwrap_or_else(|| table_of(&origin, name.to_owned(), None, Vec::new()))
         };
         let (input, params, run, output) =
             (section("input"), section("params"), section("run"), section("output"));
         let kind = root.take("kind");
-        errors.0.extend(root.unknown_keys().0);
-        let Some(kind) = kind else {
-            errors.push(SpecError {
+        if let Some(kind) = &kind {
+            top.keep(kind.text().map(drop));
+        } else {
+            top.push(SpecError {
                 hint: Some("for example: kind = \"primes\"; `coordinator kinds` lists them".into()),
                 ..root.error("kind", "is required: the kind of work this job is")
             });
-            return Err(errors);
-        };
-        if let Err(error) = kind.text() {
-            errors.push(error);
         }
-        errors.into_result()?;
-        let empty = |name: &str| Table {
+        top.append(root.unknown_keys());
+        let has_kind = kind.is_some();
+        let kind = kind.unwrap_or_else(|| Item {
             origin: origin.clone(),
-            path: name.to_owned(),
+            path: "kind".into(),
             span: None,
-            entries: BTreeMap::new(),
-            asked: Vec::new(),
+            key_span: None,
+            value: Value::Text(String::new()),
+        });
+        let name = name.unwrap_or_else(|| stem.into_owned());
+        Ok(Self { kind, name, input, params, run, output, base: base.to_owned(), top, broken, has_kind })
+    }
+
+    /// False where no kind is named.
+    #[doc(hidden)]
+    pub fn has_kind(&self) -> bool {
+        self.has_kind
+    }
+
+    /// True for an error about what a table lacks that is none at all.
+    #[doc(hidden)]
+    pub fn is_idle(&self, error: &SpecError) -> bool {
+        let about = |table: &&str| {
+            error.key.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
-        Ok(Self {
-            kind,
-            name,
-            input: input.unwrap_or_else(|| empty("input")),
-            params: params.unwrap_or_else(|| empty("params")),
-            run: run.unwrap_or_else(|| empty("run")),
-            output: output.unwrap_or_else(|| empty("output")),
-            base: base.to_owned(),
-        })
+        error.place.is_none() && self.broken.iter().any(|table| about(&&**table))
     }
 
     /// A path of the job file, relative to the job file's folder.
@@ -208,7 +271,8 @@ impl JobSpec {
     /// The keys that nobody took, in all tables, each with the nearest spelling that somebody asked for.
     pub fn unknown_keys(&self) -> SpecErrors {
         let tables = [&self.input, &self.params, &self.run, &self.output];
-        SpecErrors(tables.into_iter().flat_map(|table| table.unknown_keys().0).collect())
+        let keys = tables.into_iter().flat_map(|table| table.unknown_keys().0);
+        SpecErrors(self.top.0.iter().cloned().chain(keys).collect())
     }
 }
 
@@ -247,14 +311,8 @@ impl Table {
     /// The keys that nobody took, each with the nearest spelling that somebody asked for.
     pub fn unknown_keys(&self) -> SpecErrors {
         let describe = |(key, item): (&String, &Item)| {
-            let near = self
-                .asked
-                .iter()
-                .map(|asked| (strsim::damerau_levenshtein(asked, key), asked))
-                .filter(|(distance, asked)| *distance <= 1 + asked.len() / 4)
-                .min();
-            let hint = match near {
-                Some((_, asked)) => Some(format!("did you mean `{asked}`?")),
+            let hint = match nearest(key, &self.asked) {
+                Some(asked) => Some(format!("did you mean `{asked}`?")),
                 None if self.asked.is_empty() => None,
                 None => Some(format!("known here: {}", self.asked.join(", "))),
             };
@@ -388,7 +446,7 @@ impl Item {
     /// # Errors
     /// It is no list.
     pub fn into_list(self) -> Result<impl Iterator<Item = Item>, SpecError> {
-        let wrong = self.wrong_type("a list");
+        let wrong = SpecError { hint: self.as_list(), ..self.wrong_type("a list") };
         let Self { origin, path, value: Value::List(list), .. } = self else {
             return Err(wrong);
         };
@@ -401,6 +459,29 @@ impl Item {
         }))
     }
 
+    /// What the value looks like as a list, where it would make one.
+    fn as_list(&self) -> Option<String> {
+        const SHOWN: usize = 3;
+        let key = self.path.rsplit('.').next().unwrap_or_default();
+        let elements = match &self.value {
+            Value::Text(text) => {
+                let parts: Vec<&str> =
+                    text.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+                let numbers = parts.iter().all(|part| part.parse::<f64>().is_ok_and(f64::is_finite));
+                let element = |part: &&str| match numbers {
+                    true => (*part).to_owned(),
+                    false => format!("{:?}", shortened(part, 30)),
+                };
+                let mut elements: Vec<_> = parts.iter().take(SHOWN).map(element).collect();
+                elements.extend((parts.len() > SHOWN).then(|| "…".to_owned()));
+                elements.join(", ")
+            }
+            Value::Integer(_) | Value::Float(_) | Value::Bool(_) => self.describe(),
+            Value::Date(_) | Value::List(_) | Value::Table(_) => return None,
+        };
+        Some(format!("a list stands in brackets: {key} = [{elements}]"))
+    }
+
     /// A table, whose keys can then be taken.
     ///
     /// # Errors
@@ -410,11 +491,11 @@ impl Item {
         let Self { origin, path, span, value: Value::Table(entries), .. } = self else {
             return Err(wrong);
         };
-        Ok(table(&origin, path, span, entries))
+        Ok(table_of(&origin, path, span, entries))
     }
 }
 
-fn table(origin: &Arc<Origin>, path: String, span: Option<Range<usize>>, entries: Entries) -> Table {
+fn table_of(origin: &Arc<Origin>, path: String, span: Option<Range<usize>>, entries: Entries) -> Table {
     let entries = entries
         .into_iter()
         .map(|(key, key_span, value, span)| {
@@ -434,14 +515,23 @@ fn table(origin: &Arc<Origin>, path: String, span: Option<Range<usize>>, entries
 pub(super) fn parse_table(origin: &Arc<Origin>) -> Result<Table, SpecErrors> {
     let (root, errors) = DeTable::parse_recoverable(&origin.text);
     if !errors.is_empty() {
-        let describe = |error: toml::de::Error| {
-            origin.error(error.span().as_ref(), String::new(), error.message().to_owned())
-        };
-        return Err(SpecErrors(errors.into_iter().take(SpecErrors::ENOUGH).map(describe).collect()));
+        let mut told = SpecErrors::default();
+        for error in &errors {
+            let error = origin.syntax_error(error);
+            // What follows in the same line is mostly the first one's doing.
+            let line = |error: &SpecError| error.place.map(|(line, _)| line);
+            if told.0.last().is_none_or(|last| line(last) != line(&error)) {
+                told.push(error);
+            }
+            if told.are_enough() {
+                break;
+            }
+        }
+        return Err(told);
     }
     match Value::from_toml(&DeValue::Table(root.into_inner())) {
-        Value::Table(entries) => Ok(table(origin, String::new(), None, entries)),
-        _ => Ok(table(origin, String::new(), None, Vec::new())),
+        Value::Table(entries) => Ok(table_of(origin, String::new(), None, entries)),
+        _ => Ok(table_of(origin, String::new(), None, Vec::new())),
     }
 }
 

@@ -278,9 +278,15 @@ fn errors_in_overrides_name_the_flag_and_no_place() {
 
 #[test]
 fn an_override_that_is_no_toml_is_refused_with_a_way_out() {
-    for (key, value) in
-        [("input.numbers", "[7"), ("", "1"), ("input..x", "1"), ("run.order", "input"), ("a b", "1")]
-    {
+    for (key, value) in [
+        ("input.numbers", "[7"),
+        ("", "1"),
+        ("input..x", "x"),
+        ("run.order", "\"input"),
+        ("a b", "1"),
+        ("x", ""),
+        ("x", "“a”"),
+    ] {
         let error = parse_with("kind = \"primes\"", &[(key, value)]).unwrap_err().to_string();
         assert!(error.starts_with("--set: "), "{error}");
         assert!(error.contains("give KEY=VALUE with a TOML value"), "{error}");
@@ -289,4 +295,78 @@ fn an_override_that_is_no_toml_is_refused_with_a_way_out() {
     assert!(two.to_string().contains("sets more than one key"), "{two}");
     let unknown = parse_with("kind = \"primes\"", &[("inptu.x", "1")]).unwrap_err();
     assert!(unknown.to_string().contains("did you mean `input`?"), "{unknown}");
+}
+
+#[test]
+fn bare_text_in_an_override_is_text() {
+    for text in [
+        "numbers.txt",
+        "completion",
+        "30s",
+        "1,2,3",
+        "a \"b\" \\c",
+        "C:\\x",
+        "2024-01-01.txt",
+        "True",
+        "nano",
+    ] {
+        let mut job = parse_with("kind = \"primes\"", &[("input.x", text)]).unwrap();
+        assert_eq!(job.input.take("x").unwrap().text(), Ok(text));
+    }
+    let mut job = parse_with("kind = \"primes\"", &[("input.x", "7"), ("input.y", "true")]).unwrap();
+    assert!(job.input.take("x").unwrap().is_integer() && job.input.take("y").unwrap().is_bool());
+    let two = parse_with("kind = \"primes\"", &[("name", "a\nkind = b")]).unwrap_err();
+    assert!(two.to_string().contains("`name`"), "{two}");
+}
+
+#[test]
+fn what_is_no_list_is_shown_as_one() {
+    for (value, shown) in [
+        ("\"1,2, 3\"", "x = [1, 2, 3]"),
+        ("\"1,2,3,4,5\"", "x = [1, 2, 3, …]"),
+        ("\"a.jpg\"", "x = [\"a.jpg\"]"),
+        ("\"a, b\"", "x = [\"a\", \"b\"]"),
+        ("7", "x = [7]"),
+        ("true", "x = [true]"),
+    ] {
+        let mut job = parse(&format!("kind = \"primes\"\ninput.x = {value}"));
+        let error = job.input.take("x").unwrap().into_list().map(drop).unwrap_err();
+        assert_eq!(error.hint.as_deref(), Some(format!("a list stands in brackets: {shown}").as_str()));
+    }
+}
+
+#[test]
+fn broken_syntax_is_shown_with_a_caret_and_with_what_was_meant() {
+    for (text, expected) in [
+        (
+            "kind = \"primes\"\n[input]\nnumbers = [1,,2]\n",
+            "jobs/night.toml:3:14: extra comma in array, expected value\n  numbers = [1,,2]\n               ^",
+        ),
+        (
+            "kind = primes",
+            "jobs/night.toml:1:8: string values must be quoted, expected literal string\n  kind = primes\n         ^\n  text stands in quotes: \"primes\"",
+        ),
+        (
+            "kind = “primes”",
+            "jobs/night.toml:1:8: string values must be quoted, expected literal string\n  kind = “primes”\n         ^\n  text stands in straight quotes, \"…\" or '…': curly ones come from word processors",
+        ),
+        ("a = [1, 2\n", "jobs/night.toml:1:10: unclosed array, expected `]`\n  a = [1, 2\n           ^"),
+    ] {
+        assert_eq!(refused(text), expected, "{text}");
+    }
+    let set = parse_with("kind = \"primes\"", &[("input.numbers", "[1,,2]")]).unwrap_err().to_string();
+    assert!(set.contains("  input.numbers = [1,,2]\n                     ^\n  give KEY=VALUE"), "{set}");
+}
+
+#[test]
+fn no_name_in_a_job_file_commands_the_terminal() {
+    let text = "kind = \"primes\"\n[input]\n\"\\u001b[2J\\u009b31m\" = 1\n\"\\u202egpj\" = 1\n\"a\\nb\" = \"\\u001b[2J\"\n";
+    let mut job = parse(text);
+    let item = job.input.take("a\nb").unwrap();
+    let shown =
+        [job.unknown_keys().to_string(), item.integer().unwrap_err().to_string(), refused("x = \u{1b}[2J")];
+    for shown in shown {
+        assert!(!shown.replace('\n', "").contains(crate::words::is_harmful), "{shown:?}");
+    }
+    assert_eq!(item.error("x").to_string(), "jobs/night.toml:5:10: `input.a\\nb`: x");
 }

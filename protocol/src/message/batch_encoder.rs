@@ -1,12 +1,10 @@
 //! Building batches.
 
-use std::ops::Range;
-
 use super::batch::Batch;
 use super::runs::{MAX_TASKS, RunLengths};
 use super::to_worker::ToWorker;
 use crate::varint::{self, Steps};
-use crate::{MAX_MESSAGE, MAX_PAYLOAD, Payloads, TaskId, codec};
+use crate::{MAX_MESSAGE, MAX_PAYLOAD, Strings, TaskId, codec};
 
 /// Tag, batch number and two lengths, as long as they can be.
 const MAX_PREFIX: usize = 1 + 9 + 5 + 5;
@@ -82,31 +80,22 @@ impl BatchEncoder {
         self.append(id, attempt, payload.len(), 1, payload)
     }
 
-    /// Appends tasks with consecutive ids from `first` on, whose payloads stand at `places`: as
-    /// [`push`](Self::push) for each of them. Where it returns `false`, some may have been appended.
+    /// Appends tasks with consecutive ids from `first` on, a payload each: as [`push`](Self::push) for each of them.
+    /// Where it returns `false`, some may have been appended.
     ///
     /// ```
     /// let (mut encoder, mut payloads) = (protocol::BatchEncoder::new(), protocol::Payloads::new());
     /// ["a", "b", "c"].iter().for_each(|text| payloads.push(text.as_bytes()));
     /// encoder.begin(0);
-    /// assert!(encoder.push_run(protocol::TaskId(7), 1, &payloads, 1..3)); // tasks 7 and 8
+    /// assert!(encoder.push_run(protocol::TaskId(7), 1, payloads.part(1..3))); // tasks 7 and 8
     /// assert_eq!(encoder.len(), 2);
     /// ```
-    pub fn push_run(
-        &mut self,
-        first: TaskId,
-        attempt: u32,
-        payloads: &Payloads,
-        places: Range<usize>,
-    ) -> bool {
-        if let Some((length, bytes)) = payloads.alike(places.clone()) {
-            return self.append(first, attempt, length, places.len(), bytes);
+    pub fn push_run(&mut self, first: TaskId, attempt: u32, payloads: Strings<'_>) -> bool {
+        if let Some(length) = payloads.alike() {
+            return self.append(first, attempt, length, payloads.len(), payloads.bytes());
         }
-        let mut tasks = places.zip(0..);
-        tasks.all(|(place, index)| {
-            let id = TaskId(first.0.wrapping_add(index));
-            payloads.get(place).is_some_and(|payload| self.push(id, attempt, payload))
-        })
+        let mut tasks = payloads.iter().zip(0..);
+        tasks.all(|(payload, index)| self.push(TaskId(first.0.wrapping_add(index)), attempt, payload))
     }
 
     /// Appends `count` tasks whose payloads, all `length` bytes long, stand end to end in `bytes`.
@@ -171,6 +160,7 @@ mod tests {
     use proptest::collection::vec;
 
     use super::*;
+    use crate::Payloads;
     use crate::{DecodeError, TaskHead};
 
     fn read(bytes: &[u8]) -> (u64, Vec<TaskHead<'_>>) {
@@ -227,8 +217,8 @@ mod tests {
         (0..1000_u64).for_each(|number| payloads.push(&number.to_le_bytes()));
         let mut encoder = BatchEncoder::new();
         encoder.begin(0);
-        assert!(encoder.push_run(TaskId(70), 1, &payloads, 0..600));
-        assert!(encoder.push_run(TaskId(670), 1, &payloads, 600..1000));
+        assert!(encoder.push_run(TaskId(70), 1, payloads.part(0..600)));
+        assert!(encoder.push_run(TaskId(670), 1, payloads.part(600..1000)));
         assert!(encoder.bytes().len() < 8 * 1000 + 20);
         let tasks = read(encoder.bytes()).1;
         assert_eq!(tasks.len(), 1000);
@@ -250,7 +240,7 @@ mod tests {
                 let mut payloads = Payloads::new();
                 list.iter().for_each(|payload| payloads.push(payload));
                 let attempt = u32::from(attempt % 2);
-                proptest::prop_assert!(encoder.push_run(TaskId(id), attempt, &payloads, 0..list.len()));
+                proptest::prop_assert!(encoder.push_run(TaskId(id), attempt, payloads.strings()));
                 for payload in list {
                     wanted.push(TaskHead { id: TaskId(id), attempt, payload });
                     id += 1;
@@ -274,7 +264,7 @@ mod tests {
         let mut nothing = Payloads::new();
         (0..MAX_TASKS).for_each(|_| nothing.push(b""));
         encoder.begin(0);
-        assert!(encoder.push_run(TaskId(0), 1, &nothing, 0..MAX_TASKS));
+        assert!(encoder.push_run(TaskId(0), 1, nothing.strings()));
         assert!(!encoder.push(TaskId(MAX_TASKS as u64), 1, b""));
         assert_eq!(read(encoder.bytes()).1.len(), MAX_TASKS);
     }

@@ -10,14 +10,17 @@ use std::time::Duration;
 
 use protocol::monotonic_nanos;
 use protocol::observe::{Ending, MAX_LISTED, WorkerEnding};
-use queue::{Time, WorkerId};
+use queue::WorkerId;
 
 use super::Error;
 use super::events::{Lookout, Watchers};
 use super::inbox::Shared;
 use super::routes::{Delivery, Intake, Routes, end_lot};
 use crate::observe::{Post, run_info};
-use crate::pool::{self, Control, Controlled, Observer, PoolEvent, PoolOptions, Request, Work};
+use crate::pool::{
+    self, Control, Controlled, Engine as _, LocalWorkers, Observer, Observers, PoolOptions, Request, Seams,
+    Work,
+};
 
 /// A pool's thread and what it shares with the others. Dropping it kills the workers and waits for their end.
 #[derive(Debug)]
@@ -104,8 +107,10 @@ fn run(
     };
     let mut intake = Intake::new(Arc::clone(&shared), Rc::clone(&routes));
     let mut delivery = Delivery::new(Arc::clone(&shared), routes);
-    let mut lookout = (Lookout::new(shared, watchers), post.as_ref().map(OpenPost::observer));
-    let end = pool::run(options, work, controlled, &mut intake, &mut delivery, &mut lookout);
+    let mut observers =
+        Observers::new().with([Lookout::new(shared, watchers)]).with(post.as_ref().map(OpenPost::observer));
+    let seams = Seams { source: &mut intake, sink: &mut delivery, observer: &mut observers };
+    let end = LocalWorkers.run(options, work, controlled, seams);
     let (report, error) = match end {
         Ok(report) => {
             let error = Error::of_end(&report);
@@ -120,20 +125,6 @@ fn run(
         post.end(report);
     }
     farewell.ended = Some((report, error));
-}
-
-/// Who is always there, and whoever observes from other processes.
-impl Observer for (Lookout, Option<Box<dyn Observer>>) {
-    fn on_event(&mut self, at: Time, event: &PoolEvent<'_>) {
-        self.0.on_event(at, event);
-        if let Some(observer) = &mut self.1 {
-            observer.on_event(at, event);
-        }
-    }
-
-    fn look_every(&self) -> Option<Duration> {
-        self.1.as_ref()?.look_every()
-    }
 }
 
 /// A pool's socket for observers.

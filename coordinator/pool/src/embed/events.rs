@@ -281,7 +281,7 @@ fn owned(event: &PoolEvent<'_>) -> Option<Event> {
         PoolEvent::Started { worker, incarnation, pid } => {
             Event::Started { worker: number(worker), incarnation: *incarnation, pid: *pid }
         }
-        PoolEvent::Died { worker, orderly, how } => {
+        PoolEvent::Died { worker, orderly, how, .. } => {
             Event::Died { worker: number(worker), orderly: *orderly, how: (*how).to_owned() }
         }
         PoolEvent::Sent { worker, tasks } => {

@@ -1,6 +1,6 @@
 //! The pool as a library: typed tasks in, typed results out, worker processes between them.
 //!
-//! A [`Pool`] is a thread that drives [`pool::run`](crate::pool::run) with a source fed by [`Pool::submit`] and
+//! A [`Pool`] is a thread that drives an engine ([`pool::LocalWorkers`](crate::pool::LocalWorkers)) with a source fed by [`Pool::submit`] and
 //! [`Pool::map`] and a sink that completes [`Handle`]s and feeds [`Map`]s. The workers are the same program, run
 //! again: [`worker()`] at the top of `main` turns it into one.
 

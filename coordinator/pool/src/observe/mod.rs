@@ -23,7 +23,7 @@ use protocol::observe::{Ending, ListenError, Listener, RunInfo, cut};
 use self::feed::Feed;
 use self::note::Noter;
 use self::server::{Server, Word};
-use crate::pool::Observer;
+use crate::pool::{Observer, Observers};
 
 /// How many observers a run may have at a time.
 pub const OBSERVERS: usize = 32;
@@ -65,7 +65,8 @@ impl Post {
 
     /// What tells it how the run goes.
     pub fn observer(&self) -> Box<dyn Observer> {
-        Box::new(Noter::new(self.feed.clone()))
+        let counts = board::Noter { board: self.feed.board.clone(), look: server::TICK };
+        Box::new(Observers::new().with([counts]).with([Noter::new(self.feed.clone())]))
     }
 
     /// Says what the run is, once that is known, and lets observers in.

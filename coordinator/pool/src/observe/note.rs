@@ -1,26 +1,21 @@
-//! Notes what happens in a pool for those who observe it, on the pool's thread.
+//! Tells those that observe a pool what happens in it, on the pool's thread.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use protocol::observe::{Observation, cut};
 
-use super::board;
 use super::feed::{Feed, Process};
-use super::server::TICK;
 use crate::outcome::Reason;
 use crate::pool::{Observer, PoolEvent};
 use queue::{Fate, Time, WorkerId};
 
 pub(super) struct Noter {
     feed: Arc<Feed>,
-    counts: board::Noter,
 }
 
 impl Noter {
     pub(super) fn new(feed: Arc<Feed>) -> Self {
-        let counts = board::Noter { board: feed.board.clone(), look: TICK };
-        Self { feed, counts }
+        Self { feed }
     }
 
     fn started(&self, worker: WorkerId, pid: u32, incarnation: u32) {
@@ -33,12 +28,10 @@ impl Noter {
         }
     }
 
-    /// Returns its process id.
-    fn died(&self, worker: WorkerId) -> u32 {
-        let mut processes = self.feed.processes();
-        let Some(process) = processes.get_mut(worker.index()) else { return 0 };
-        process.alive = false;
-        process.pid
+    fn died(&self, worker: WorkerId) {
+        if let Some(process) = self.feed.processes().get_mut(worker.index()) {
+            process.alive = false;
+        }
     }
 
     /// What is told of an event; nothing where it shows in the counts alone.
@@ -48,8 +41,8 @@ impl Noter {
                 self.started(worker, pid, incarnation);
                 Observation::Started { worker: worker.to_string(), pid, incarnation }
             }
-            PoolEvent::Died { worker, orderly, how } => {
-                let pid = self.died(worker);
+            PoolEvent::Died { worker, pid, orderly, how } => {
+                self.died(worker);
                 Observation::Died { worker: worker.to_string(), pid, orderly, how: cut(how).to_owned() }
             }
             PoolEvent::Failed { task, record, fate: Fate::Failed, .. } => Observation::Failed {
@@ -72,8 +65,7 @@ impl Noter {
 }
 
 impl Observer for Noter {
-    fn on_event(&mut self, at: Time, event: &PoolEvent<'_>) {
-        self.counts.on_event(at, event);
+    fn on_event(&mut self, _: Time, event: &PoolEvent<'_>) {
         let is_process = matches!(event, PoolEvent::Started { .. } | PoolEvent::Died { .. });
         let watched = self.feed.is_watched();
         if (is_process || watched)
@@ -82,9 +74,5 @@ impl Observer for Noter {
         {
             self.feed.tell(&observation);
         }
-    }
-
-    fn look_every(&self) -> Option<Duration> {
-        self.counts.look_every()
     }
 }

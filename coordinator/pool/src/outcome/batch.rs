@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use protocol::{Payloads, TaskId};
+use protocol::{Lengths, Span, StringStore, Strings, TaskId};
 
-use super::strings::{Lengths, Strings};
 use super::{Failure, Outcome};
 
 /// Outcomes, stored end to end.
@@ -13,9 +12,7 @@ pub struct OutcomeBatch {
     // Invariant: none is empty.
     groups: Vec<Group>,
     count: usize,
-    bytes: Vec<u8>,
-    // Where strings of different lengths end.
-    ends: Vec<u32>,
+    strings: StringStore,
     long_bytes: usize,
     // Memory of long values that were read: fresh memory costs a page fault for every 4 KiB of the next one.
     // Invariant: empty vectors, together at most SPARE_BYTES.
@@ -47,20 +44,6 @@ struct Group {
     rest: Rest,
 }
 
-/// Where strings lie, one for each outcome of a group.
-#[derive(Debug, Clone, Copy)]
-struct Span {
-    start: usize,
-    lengths: SpanLengths,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum SpanLengths {
-    All(usize),
-    /// They end at the `ends` from this index on, after as many bytes as the second says.
-    Each(usize, u32),
-}
-
 /// What the outcome of a group of one has beside the bytes that it shares with the others.
 #[derive(Debug, Clone)]
 enum Rest {
@@ -69,8 +52,6 @@ enum Rest {
     Long(Vec<u8>),
     Failed(Box<Failure>),
 }
-
-const NO_BYTES: Span = Span { start: 0, lengths: SpanLengths::All(0) };
 
 impl OutcomeBatch {
     /// An empty batch.
@@ -90,7 +71,7 @@ impl OutcomeBatch {
 
     /// How many bytes of payloads and values it holds.
     pub fn total_bytes(&self) -> usize {
-        self.bytes.len() + self.long_bytes
+        self.strings.total_bytes() + self.long_bytes
     }
 
     /// Appends a copy of an outcome.
@@ -100,8 +81,8 @@ impl OutcomeBatch {
             Err(failure) => (&[][..], Rest::Failed(Box::new(failure.clone()))),
         };
         let Outcome { task, attempts, worker, micros, slow, payload, .. } = outcome;
-        let payloads = self.append(payload, SpanLengths::All(payload.len()));
-        let values = self.append(value, SpanLengths::All(value.len()));
+        let payloads = self.strings.append(Strings::one(payload));
+        let values = self.strings.append(Strings::one(value));
         let meta = Meta { attempts, worker, micros, slow };
         self.add(Group { first: task, count: 1, before: 0, meta, payloads, values, rest });
     }
@@ -121,43 +102,21 @@ impl OutcomeBatch {
         &mut self,
         first: TaskId,
         meta: Meta,
-        payloads: Option<(&Payloads, Range<usize>)>,
+        payloads: Option<Strings<'_>>,
         values: Strings<'_>,
     ) {
         if values.is_empty() {
             return;
         }
-        let payloads = payloads.map_or(NO_BYTES, |(payloads, places)| self.append_payloads(payloads, places));
-        let lengths = match values.lengths() {
-            Lengths::All(length) => SpanLengths::All(length),
-            Lengths::Ends { ends, base } => {
-                let from = self.ends.len();
-                self.ends.extend_from_slice(ends);
-                SpanLengths::Each(from, base)
-            }
-        };
+        let payloads = payloads.map_or(Span::EMPTY, |payloads| {
+            let alike = payloads
+                .alike()
+                .map(|length| Strings::new(payloads.bytes(), Lengths::All(length), payloads.len()));
+            self.strings.append(alike.unwrap_or(payloads))
+        });
         let count = values.len();
-        let values = self.append(values.bytes(), lengths);
+        let values = self.strings.append(values);
         self.add(Group { first, count, before: 0, meta, payloads, values, rest: Rest::Nothing });
-    }
-
-    fn append_payloads(&mut self, payloads: &Payloads, places: Range<usize>) -> Span {
-        if let Some((length, bytes)) = payloads.alike(places.clone()) {
-            return self.append(bytes, SpanLengths::All(length));
-        }
-        let (start, from) = (self.bytes.len(), self.ends.len());
-        for payload in places.filter_map(|place| payloads.get(place)) {
-            self.bytes.extend_from_slice(payload);
-            // As long as a block's payloads, which fit into a few messages.
-            self.ends.push((self.bytes.len() - start) as u32);
-        }
-        Span { start, lengths: SpanLengths::Each(from, 0) }
-    }
-
-    fn append(&mut self, bytes: &[u8], lengths: SpanLengths) -> Span {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        Span { start, lengths }
     }
 
     fn add(&mut self, group: Group) {
@@ -209,11 +168,7 @@ impl OutcomeBatch {
             Rest::Nothing => 0,
         });
         let failures: usize = failures.sum();
-        size_of::<Self>()
-            + self.groups.capacity() * size_of::<Group>()
-            + self.bytes.capacity()
-            + self.ends.capacity() * size_of::<u32>()
-            + failures
+        size_of::<Self>() + self.groups.capacity() * size_of::<Group>() + self.strings.footprint() + failures
     }
 
     /// The outcome that was pushed as this one, counted from 0.
@@ -229,33 +184,17 @@ impl OutcomeBatch {
         let Meta { attempts, worker, micros, slow } = group.meta;
         Outcome {
             task: TaskId(group.first.0.wrapping_add(index as u64)),
-            payload: self.string(group.payloads, index),
+            payload: self.strings.get(group.payloads, index),
             attempts,
             worker,
             micros,
             slow,
             result: match &group.rest {
-                Rest::Nothing => Ok(self.string(group.values, index)),
+                Rest::Nothing => Ok(self.strings.get(group.values, index)),
                 Rest::Long(value) => Ok(value),
                 Rest::Failed(failure) => Err(failure),
             },
         }
-    }
-
-    #[inline]
-    fn string(&self, span: Span, index: usize) -> &[u8] {
-        let range = match span.lengths {
-            SpanLengths::All(length) => {
-                let start = span.start + index * length;
-                start..start + length
-            }
-            SpanLengths::Each(from, base) => {
-                let end = |index: usize| self.ends.get(from + index).map_or(base, |end| *end) - base;
-                let start = if index == 0 { 0 } else { end(index - 1) };
-                span.start + start as usize..span.start + end(index) as usize
-            }
-        };
-        self.bytes.get(range).unwrap_or_default()
     }
 
     /// The ids, as the first of a row and how many follow each other there, in the order in which they were pushed.
@@ -278,21 +217,9 @@ impl OutcomeBatch {
                 rest.first = TaskId(old.0.wrapping_add(count as u64));
                 rest.count -= count;
                 rest.before += count;
-                rest.payloads = self.behind(rest.payloads, count);
-                rest.values = self.behind(rest.values, count);
+                rest.payloads = self.strings.behind(rest.payloads, count);
+                rest.values = self.strings.behind(rest.values, count);
                 self.groups.insert(at, rest);
-            }
-        }
-    }
-
-    /// What is left of strings without the first `count`.
-    fn behind(&self, span: Span, count: usize) -> Span {
-        match span.lengths {
-            SpanLengths::All(length) => Span { start: span.start + count * length, ..span },
-            SpanLengths::Each(from, base) => {
-                let end = self.ends.get(from + count - 1).copied().unwrap_or(base);
-                let start = span.start + (end - base) as usize;
-                Span { start, lengths: SpanLengths::Each(from + count, end) }
             }
         }
     }
@@ -330,8 +257,7 @@ impl OutcomeBatch {
         }
         self.groups.clear();
         self.count = 0;
-        self.bytes.clear();
-        self.ends.clear();
+        self.strings.clear();
         self.long_bytes = 0;
     }
 
@@ -356,6 +282,8 @@ impl OutcomeBatch {
 
 #[cfg(test)]
 mod tests {
+    use protocol::Payloads;
+
     use super::*;
 
     const META: Meta = Meta { attempts: 1, worker: 2, micros: 3, slow: false };
@@ -366,11 +294,11 @@ mod tests {
         ["-", "a", "", "bcd", "e", "fg"].iter().for_each(|text| payloads.push(text.as_bytes()));
         let mut batch = OutcomeBatch::new();
         let values = Strings::new(b"0123456789", Lengths::All(2), 5);
-        batch.push_run(TaskId(10), META, Some((&payloads, 1..6)), values);
+        batch.push_run(TaskId(10), META, Some(payloads.part(1..6)), values);
         let mut alike = Payloads::new();
         (0..4_u8).for_each(|number| alike.push(&[number; 2]));
         let values = Strings::new(b"aabbb-", Lengths::Ends { ends: &[7, 9, 9, 13], base: 7 }, 4);
-        batch.push_run(TaskId(20), META, Some((&alike, 0..4)), values);
+        batch.push_run(TaskId(20), META, Some(alike.strings()), values);
         batch
     }
 

@@ -13,7 +13,6 @@
 
 mod batch;
 mod shared;
-mod strings;
 
 use protocol::TaskId;
 pub use queue::Reason;
@@ -22,9 +21,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) use batch::Meta;
 #[doc(hidden)]
 pub use batch::OutcomeBatch;
+pub(crate) use protocol::{Lengths, Strings};
 #[doc(hidden)]
 pub use shared::SharedBatch;
-pub(crate) use strings::{Lengths, Strings};
 
 /// How one task ended: exactly one of these leaves the pool for each task.
 #[doc(hidden)]

@@ -1,7 +1,5 @@
 //! Pool time: monotonic, and standing still while the run is suspended, so that no limit runs out in a pause.
 
-use std::time::Duration;
-
 use queue::Time;
 
 /// Pauses are few; beyond this many the oldest are forgotten one by one into the offset.
@@ -32,15 +30,12 @@ impl Clock {
             self.offset = self.offset.saturating_add(end - start);
         }
     }
-
-    /// From a raw moment until a pool time.
-    pub(super) fn until(&self, raw: u64, time: Time) -> Duration {
-        time.since(self.at(raw))
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]

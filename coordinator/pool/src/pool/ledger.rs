@@ -3,15 +3,11 @@
 //! The queue decides by ids; the bytes are kept here, in blocks, so that a tiny task costs no allocation and
 //! one task that takes for ever does not keep the others' bytes in memory. Outcomes leave as they come.
 
-use std::collections::VecDeque;
-use std::ops::Range;
-
+use ids::{BLOCK, Blocks, parts};
 use protocol::{Extent, Payloads, TaskId};
 
 use super::large::LargePayloads;
 use crate::outcome::{Failure, Meta, Outcome, OutcomeBatch, Strings};
-
-const BLOCK: usize = 1024;
 
 #[derive(Debug, Default)]
 struct Block {
@@ -19,63 +15,50 @@ struct Block {
     released: usize,
 }
 
+impl Block {
+    /// All of it has left; a block that held large payloads is not worth keeping.
+    fn recycle(&mut self) -> bool {
+        self.payloads.clear();
+        self.released = 0;
+        self.payloads.capacity() <= 1 << 20
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct Ledger {
-    // Invariant: blocks[i] holds the ids from (first + i) * BLOCK on; None: all have left.
-    blocks: VecDeque<Option<Box<Block>>>,
-    first: u64,
-    next_in: u64,
+    blocks: Blocks<Block>,
     // Outcomes leave with their payloads.
     with_payloads: bool,
-    // A block's memory, to be used again.
-    spare: Option<Box<Block>>,
     // Payloads in the arena; their tasks have an empty one in their block.
     large: LargePayloads,
 }
 
 impl Ledger {
     pub(super) fn new(with_payloads: bool) -> Self {
-        Self {
-            blocks: VecDeque::new(),
-            first: 0,
-            next_in: 0,
-            with_payloads,
-            spare: None,
-            large: LargePayloads::default(),
-        }
+        Self { blocks: Blocks::default(), with_payloads, large: LargePayloads::default() }
     }
 
     /// Keeps the payload of the next task.
     pub(super) fn push(&mut self, payload: &[u8]) {
-        if self.next_in.is_multiple_of(BLOCK as u64) {
-            self.blocks.push_back(Some(self.spare.take().unwrap_or_default()));
-        }
-        if let Some(Some(block)) = self.blocks.back_mut() {
-            block.payloads.push(payload);
-        }
-        self.next_in += 1;
+        self.blocks.open(Block::default).0.payloads.push(payload);
+        self.blocks.added(1);
     }
 
     /// Keeps the payloads of the next tasks.
     pub(super) fn push_all(&mut self, payloads: &Payloads) {
         let mut next = 0;
         while next < payloads.len() {
-            let used = (self.next_in % BLOCK as u64) as usize;
-            if used == 0 {
-                self.blocks.push_back(Some(self.spare.take().unwrap_or_default()));
-            }
-            let count = (BLOCK - used).min(payloads.len() - next);
-            if let Some(Some(block)) = self.blocks.back_mut() {
-                block.payloads.append(payloads, next..next + count);
-            }
-            self.next_in += count as u64;
+            let (block, room) = self.blocks.open(Block::default);
+            let count = room.min(payloads.len() - next);
+            block.payloads.append(payloads.part(next..next + count));
+            self.blocks.added(count);
             next += count;
         }
     }
 
     /// Keeps the payload of the next task, which stays where it lies.
     pub(super) fn push_large(&mut self, payload: Extent) {
-        self.large.insert(TaskId(self.next_in), payload);
+        self.large.insert(self.blocks.next(), payload);
         self.push(&[]);
     }
 
@@ -93,9 +76,7 @@ impl Ledger {
         if let Some(large) = self.large.get(task) {
             return large;
         }
-        let (index, offset) = self.locate(task);
-        let block = self.blocks.get(index).and_then(Option::as_deref);
-        block.and_then(|block| block.payloads.get(offset)).unwrap_or_default()
+        self.blocks.get(task).and_then(|(block, place)| block.payloads.get(place)).unwrap_or_default()
     }
 
     /// The payloads of tasks with consecutive ids, in parts: each with its first task.
@@ -103,28 +84,10 @@ impl Ledger {
         &self,
         first: TaskId,
         count: usize,
-    ) -> impl Iterator<Item = (TaskId, &Payloads, Range<usize>)> {
-        self.parts(first, count).filter_map(|(task, index, places)| {
-            let block = self.blocks.get(index)?.as_deref()?;
-            Some((task, &block.payloads, places))
-        })
-    }
-
-    /// Tasks with consecutive ids by their blocks: the first task, the block, and the places in it.
-    fn parts(
-        &self,
-        first: TaskId,
-        count: usize,
-    ) -> impl Iterator<Item = (TaskId, usize, Range<usize>)> + use<> {
-        let (index, offset) = self.locate(first);
-        let mut done = 0;
-        std::iter::from_fn(move || {
-            let start = (offset + done) % BLOCK;
-            let length = (count - done).min(BLOCK - start);
-            let part =
-                (TaskId(first.0 + done as u64), index + (offset + done) / BLOCK, start..start + length);
-            done += length;
-            (length > 0).then_some(part)
+    ) -> impl Iterator<Item = (TaskId, Strings<'_>)> {
+        parts(first, count).filter_map(|(task, places)| {
+            let (block, _) = self.blocks.get(task)?;
+            Some((task, block.payloads.part(places)))
         })
     }
 
@@ -176,9 +139,9 @@ impl Ledger {
             return;
         }
         let mut done = 0;
-        for (task, payloads, places) in self.payloads(first, values.len()) {
-            let until = done + places.len();
-            out.push_run(task, meta, Some((payloads, places)), values.part(done..until));
+        for (task, payloads) in self.payloads(first, values.len()) {
+            let until = done + payloads.len();
+            out.push_run(task, meta, Some(payloads), values.part(done..until));
             done = until;
         }
     }
@@ -190,29 +153,20 @@ impl Ledger {
                 self.large.remove(TaskId(task));
             }
         }
-        for (_, index, places) in self.parts(first, count) {
-            let Some(place) = self.blocks.get_mut(index) else { return };
-            let Some(block) = place else { continue };
-            block.released += places.len();
-            if block.released < BLOCK {
+        for (task, places) in parts(first, count) {
+            let Some((block, _)) = self.blocks.get_mut(task) else {
+                debug_assert!(false, "{} tasks from {task} on leave twice", places.len());
                 continue;
-            }
-            if let Some(mut block) = place.take() {
-                block.payloads.clear();
-                block.released = 0;
-                // A block that held large payloads is not worth keeping.
-                self.spare = (block.payloads.capacity() <= 1 << 20).then_some(block);
+            };
+            block.released += places.len();
+            debug_assert!(
+                block.released <= block.payloads.len(),
+                "more has left the block of {task} than came"
+            );
+            if block.released >= BLOCK {
+                self.blocks.end(task, Block::recycle);
             }
         }
-        while let Some(None) = self.blocks.front() {
-            self.blocks.pop_front();
-            self.first += 1;
-        }
-    }
-
-    fn locate(&self, task: TaskId) -> (usize, usize) {
-        let block = (task.0 / BLOCK as u64).wrapping_sub(self.first);
-        (usize::try_from(block).unwrap_or(usize::MAX), (task.0 % BLOCK as u64) as usize)
     }
 }
 
@@ -260,7 +214,7 @@ mod tests {
         let wanted: Vec<_> =
             shuffled().into_iter().map(|i| (i, i.to_le_bytes().to_vec(), vec![i as u8])).collect();
         assert_eq!(got, wanted);
-        assert!(ledger.blocks.iter().flatten().count() <= 1);
+        assert!(ledger.blocks.iter().filter_map(|(_, block)| block).count() <= 1);
     }
 
     #[test]
@@ -312,7 +266,7 @@ mod tests {
                 ledger.settle(TaskId(task), META, Ok(b""), &mut out);
             }
         }
-        let kept = ledger.blocks.iter().flatten().count();
+        let kept = ledger.blocks.iter().filter_map(|(_, block)| block).count();
         assert!(kept <= 2, "{kept} blocks kept for one unfinished task");
     }
 }

@@ -1,19 +1,11 @@
 //! Long values: they come before their outcomes, in chunks on the stream or in pieces through the worker's outbox,
 //! and are put together here. What a worker says about them is believed only as far as it has been counted.
 
-use protocol::{MAX_VALUE, Piece, TaskId};
-
-use super::driver::Driver;
-use super::link::Link;
-
-/// How long a worker's outbox is, in bytes: room for a few pieces, and short enough for the processor's cache.
-const OUTBOX: usize = 2 << 20;
-/// How much all outboxes may take; who asks for one beyond that sends its long values in chunks.
-const ALL_OUTBOXES: usize = 256 << 20;
+use protocol::{MAX_VALUE, TaskId};
 
 /// A value on its way.
 #[derive(Debug)]
-pub(super) struct LongValue {
+struct LongValue {
     task: TaskId,
     attempt: u32,
     bytes: Vec<u8>,
@@ -32,61 +24,47 @@ impl LongValue {
     }
 }
 
-impl Driver<'_> {
-    /// A worker has its first long value.
-    pub(super) fn give_outbox(&self, link: &mut Link) -> Result<(), String> {
-        if link.asked_for_outbox {
-            return Err("it asked for an outbox twice".into());
-        }
-        link.asked_for_outbox = true;
-        let given: usize = self.links.iter().flatten().map(Link::outbox_bytes).sum();
-        link.give_outbox(if given + OUTBOX <= ALL_OUTBOXES { OUTBOX } else { 0 });
-        Ok(())
-    }
-
-    /// A part of a long value has come on the stream.
-    pub(super) fn keep_chunk(
-        &mut self,
-        link: &mut Link,
-        task: TaskId,
-        attempt: u32,
-        bytes: &[u8],
-    ) -> Result<(), String> {
-        let mut value = self.long_value(link, task, attempt, link.long_value);
-        value.check(task, attempt, bytes.len() as u64)?;
-        value.bytes.extend_from_slice(bytes);
-        link.long = Some(value);
-        Ok(())
-    }
-
-    /// A part of a long value lies in the worker's outbox.
-    pub(super) fn keep_piece(&mut self, link: &mut Link, piece: &Piece) -> Result<(), String> {
-        let Piece { task, attempt, length, more, .. } = *piece;
-        let whole = length.saturating_add(more);
-        let mut value = self.long_value(link, task, attempt, usize::try_from(whole).unwrap_or(usize::MAX));
-        value.check(task, attempt, whole)?;
-        link.take_piece(piece, &mut value.bytes)?;
-        link.long = Some(value);
-        Ok(())
-    }
-
-    /// The value that is on its way, or a new one that will have about `length` bytes.
-    fn long_value(&mut self, link: &mut Link, task: TaskId, attempt: u32, length: usize) -> LongValue {
-        if let Some(value) = link.long.take() {
-            return value;
-        }
-        let limit = usize::try_from(MAX_VALUE).unwrap_or(usize::MAX);
-        LongValue { task, attempt, bytes: self.outbox.room_for(length.min(limit)) }
-    }
+/// The long values of one worker: one on its way at a time.
+#[derive(Debug, Default)]
+pub(super) struct LongValues {
+    coming: Option<LongValue>,
+    // How long the last one was.
+    last: usize,
 }
 
-/// The value that an outcome says came before it.
-pub(super) fn take_long(link: &mut Link, task: TaskId, attempt: u32, length: u64) -> Result<Vec<u8>, String> {
-    match link.long.take() {
-        Some(value) if (value.task, value.attempt, value.bytes.len() as u64) == (task, attempt, length) => {
-            link.long_value = value.bytes.len();
-            Ok(value.bytes)
+impl LongValues {
+    /// The value that is on its way, or a new one in what `room` gives, with `more` bytes to come now of about `length`
+    /// in all.
+    ///
+    /// # Errors
+    /// It is another task's, or it becomes too long.
+    pub(super) fn extend(
+        &mut self,
+        (task, attempt): (TaskId, u32),
+        more: u64,
+        length: Option<usize>,
+        room: impl FnOnce(usize) -> Vec<u8>,
+    ) -> Result<&mut Vec<u8>, String> {
+        let limit = usize::try_from(MAX_VALUE).unwrap_or(usize::MAX);
+        let length = length.unwrap_or(self.last).min(limit);
+        let value = self.coming.get_or_insert_with(|| LongValue { task, attempt, bytes: room(length) });
+        value.check(task, attempt, more)?;
+        Ok(&mut value.bytes)
+    }
+
+    /// The value that an outcome says came before it.
+    ///
+    /// # Errors
+    /// It did not come.
+    pub(super) fn take(&mut self, task: TaskId, attempt: u32, length: u64) -> Result<Vec<u8>, String> {
+        match self.coming.take() {
+            Some(value)
+                if (value.task, value.attempt, value.bytes.len() as u64) == (task, attempt, length) =>
+            {
+                self.last = value.bytes.len();
+                Ok(value.bytes)
+            }
+            _ => Err("it spoke of a value in pieces that it did not send".into()),
         }
-        _ => Err("it spoke of a value in pieces that it did not send".into()),
     }
 }

@@ -27,14 +27,53 @@ impl Observer for () {
     fn on_event(&mut self, _: Time, _: &PoolEvent<'_>) {}
 }
 
-/// Each of them looks.
-impl Observer for Vec<Box<dyn Observer + '_>> {
+impl<O: Observer + ?Sized> Observer for &mut O {
     fn on_event(&mut self, at: Time, event: &PoolEvent<'_>) {
-        self.iter_mut().for_each(|observer| observer.on_event(at, event));
+        (**self).on_event(at, event);
     }
 
     fn look_every(&self) -> Option<Duration> {
-        self.iter().filter_map(|observer| observer.look_every()).min()
+        (**self).look_every()
+    }
+}
+
+impl<O: Observer + ?Sized> Observer for Box<O> {
+    fn on_event(&mut self, at: Time, event: &PoolEvent<'_>) {
+        (**self).on_event(at, event);
+    }
+
+    fn look_every(&self) -> Option<Duration> {
+        (**self).look_every()
+    }
+}
+
+/// Several observers as one: each hears of everything, in the order in which they were added. This is the one way in
+/// which observers are put together.
+#[derive(Default)]
+pub struct Observers<'a>(Vec<Box<dyn Observer + 'a>>);
+
+impl<'a> Observers<'a> {
+    /// Nobody yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// These, and one more; or none more.
+    #[must_use]
+    pub fn with(mut self, more: impl IntoIterator<Item = impl Observer + 'a>) -> Self {
+        self.0.extend(more.into_iter().map(|observer| Box::new(observer) as Box<dyn Observer + 'a>));
+        self
+    }
+}
+
+impl Observer for Observers<'_> {
+    fn on_event(&mut self, at: Time, event: &PoolEvent<'_>) {
+        self.0.iter_mut().for_each(|observer| observer.on_event(at, event));
+    }
+
+    /// As often as the one that wants it most often.
+    fn look_every(&self) -> Option<Duration> {
+        self.0.iter().filter_map(|observer| observer.look_every()).min()
     }
 }
 
@@ -128,6 +167,8 @@ pub enum PoolEvent<'a> {
     Killed {
         /// Which worker.
         worker: WorkerId,
+        /// The process.
+        pid: u32,
         /// Why.
         reason: KillReason,
     },
@@ -135,6 +176,8 @@ pub enum PoolEvent<'a> {
     Died {
         /// Which worker.
         worker: WorkerId,
+        /// The process.
+        pid: u32,
         /// It had been told to, or said goodbye.
         orderly: bool,
         /// How it ended, without the worker's name.
@@ -260,5 +303,39 @@ impl<'a> Done<'a> {
             (0..count).map(move |index| (task(index), attempt, Duration::from_micros(micros)))
         };
         self.runs.iter().flat_map(one)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    struct Named<'a>(&'static str, Option<u64>, &'a RefCell<Vec<&'static str>>);
+
+    impl Observer for Named<'_> {
+        fn on_event(&mut self, _: Time, _: &PoolEvent<'_>) {
+            self.2.borrow_mut().push(self.0);
+        }
+
+        fn look_every(&self) -> Option<Duration> {
+            self.1.map(Duration::from_millis)
+        }
+    }
+
+    #[test]
+    fn observers_together_hear_everything_in_turn_and_look_as_often_as_the_keenest() {
+        let heard = RefCell::new(Vec::new());
+        let mut lent = Named("lent", Some(70), &heard);
+        let mut all = Observers::new()
+            .with([Named("first", None, &heard)])
+            .with(None::<Named<'_>>)
+            .with([&mut lent])
+            .with([Box::new(Named("boxed", Some(30), &heard)) as Box<dyn Observer>]);
+        assert_eq!(all.look_every(), Some(Duration::from_millis(30)));
+        all.on_event(Time(0), &PoolEvent::Stopping { at_once: false });
+        drop(all);
+        assert_eq!(*heard.borrow(), ["first", "lent", "boxed"]);
     }
 }

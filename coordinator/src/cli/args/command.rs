@@ -1,6 +1,8 @@
 //! The whole command line: every subcommand with its arguments and its help.
 
-use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use super::{check, completions, kinds, man, resume, run, runs, scale, watch};
 use crate::cli::exit;
@@ -24,6 +26,22 @@ pub(crate) struct Cli {
 
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
+}
+
+impl Cli {
+    /// Reads a command line. A number below zero is a flag's value, and told to be too small where it is: it is no flag
+    /// of its own.
+    pub(crate) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let matches = with_negative_numbers(Self::command()).try_get_matches_from(arguments)?;
+        Self::from_arg_matches(&matches)
+    }
+}
+
+fn with_negative_numbers(command: clap::Command) -> clap::Command {
+    let takes = |arg: &clap::Arg| !arg.is_positional() && arg.get_action().takes_values();
+    command
+        .mut_args(|arg| if takes(&arg) { arg.allow_negative_numbers(true) } else { arg })
+        .mut_subcommands(with_negative_numbers)
 }
 
 #[derive(Debug, Subcommand)]

@@ -15,6 +15,7 @@ Examples:
 
 pub(crate) const RETRY_EXAMPLES: &str = "\
 Examples:
+  coordinator retry                       run the failed tasks of the newest run that has some
   coordinator retry 1hkz3q                run its failed tasks again
   coordinator retry 1hkz3q --timeout 5m --memory 4GiB --retries 5";
 
@@ -32,9 +33,9 @@ pub(crate) struct ResumeArgs {
 /// The flags of `retry`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RetryArgs {
-    /// The run's id, or how it begins
+    /// The run's id, or how it begins; by default the newest run with failed tasks
     #[arg(value_name = "RUN")]
-    pub(crate) run: String,
+    pub(crate) run: Option<String>,
 
     #[command(flatten)]
     pub(crate) again: AgainArgs,

@@ -76,9 +76,9 @@ pub(crate) struct ListArgs {
 /// The flags of `runs show`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ShowRunArgs {
-    /// The run's id, or how it begins
+    /// The run's id, or how it begins; by default the newest run
     #[arg(value_name = "RUN")]
-    pub(crate) run: String,
+    pub(crate) run: Option<String>,
 
     /// At most so many failures
     #[arg(long, value_name = "N", default_value_t = 100)]

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::told::{table, to_json};
 use crate::cli::args::ShowRunArgs;
-use crate::cli::exit::Exit;
+use crate::cli::exit::{Exit, UsageError};
 use crate::cli::text::{timestamp, write_out};
 use crate::job::Kinds;
-use crate::output::{counted, printable};
+use crate::output::{counted, json_for_screen, printable};
 use crate::report::{self, Letter, Report};
 use crate::store::{DeadLetter, RunInfo, Store};
 
@@ -25,7 +25,13 @@ pub(super) fn show(
     kinds: Kinds,
     out: &mut dyn Write,
 ) -> anyhow::Result<Exit> {
-    let run = store.find(&args.run)?;
+    let run = match &args.run {
+        Some(name) => store.find(name)?,
+        None => {
+            let newest = store.runs(Some(1))?.into_iter().next();
+            newest.ok_or_else(|| UsageError("the store holds no run".into()))?
+        }
+    };
     if let Some(path) = &args.html {
         report::write(&page(store, &run, kinds)?, path)?;
         return Ok(Exit::Ok);
@@ -33,7 +39,7 @@ pub(super) fn show(
     let letters = store.dead_letters(&run, TaskId(0), args.failures)?;
     let summary = store.details(&run)?.summary.and_then(|text| serde_json::from_str(&text).ok());
     let text = if args.json {
-        format!("{}\n", whole(store, &run, &letters, summary)?)
+        json_for_screen(format!("{}\n", whole(store, &run, &letters, summary)?))
     } else {
         let mut text = table(std::slice::from_ref(&run));
         push_workers(summary.as_ref(), &mut text);

@@ -46,7 +46,8 @@ fn every_example_of_the_help_is_a_command_line_that_is_understood() {
         for line in help.lines().filter_map(|line| line.strip_prefix("  coordinator ")) {
             // What follows is an explanation, or the shell's.
             let example = line.split("  ").next().unwrap().split(" > ").next().unwrap();
-            let parsed = Cli::try_parse_from(std::iter::once("coordinator".to_owned()).chain(words(example)));
+            let parsed =
+                Cli::read(std::iter::once("coordinator".to_owned()).chain(words(example)).map(Into::into));
             assert!(parsed.is_ok(), "{name}: {example}: {}", parsed.unwrap_err());
             seen += 1;
         }

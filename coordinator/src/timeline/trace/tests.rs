@@ -44,8 +44,14 @@ fn everything_that_happens_to_a_worker_is_on_its_track() {
         tell(2_500_000, PoolEvent::Sent { worker: WORKER, tasks: &tasks });
         done(observer, 3_000_000, 7, 3);
         let mut tell = |at, event: PoolEvent<'_>| observer.on_event(Time(at), &event);
-        tell(4_000_000, PoolEvent::Killed { worker: WORKER, reason: KillReason::Timeout(TaskId(9)) });
-        tell(4_100_000, PoolEvent::Died { worker: WORKER, orderly: false, how: "was \"killed\"\u{1b}" });
+        tell(
+            4_000_000,
+            PoolEvent::Killed { worker: WORKER, pid: 77, reason: KillReason::Timeout(TaskId(9)) },
+        );
+        tell(
+            4_100_000,
+            PoolEvent::Died { worker: WORKER, pid: 77, orderly: false, how: "was \"killed\"\u{1b}" },
+        );
         let mut record = AttemptRecord::new(1, 2, Reason::Timeout, "ran past\nthe limit".into());
         (record.pid, record.micros) = (77, 500);
         let fate = Fate::Failed;

@@ -5,7 +5,8 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use coordinator::pool::{
-    ARENA_BYTES, BatchSize, Control, Controlled, Limits, PoolOptions, Sink, Source, run as run_pool,
+    ARENA_BYTES, BatchSize, Control, Controlled, Engine as _, Limits, LocalWorkers, PoolOptions, Seams, Sink,
+    Source,
 };
 use protocol::{Arena, monotonic_nanos};
 use serde_json::{Value, json};
@@ -164,6 +165,8 @@ fn pool(
     };
     let work = coordinator::pool::Work { kind: "bench".into(), setup: work.setup() };
     let start = monotonic_nanos();
-    run_pool(&options, &work, controlled, source, sink, &mut ()).map_err(|error| error.to_string())?;
+    LocalWorkers
+        .run(&options, &work, controlled, Seams { source, sink, observer: &mut () })
+        .map_err(|error| error.to_string())?;
     Ok(monotonic_nanos().saturating_sub(start) as f64 / 1e9)
 }

@@ -2,14 +2,6 @@
 
 use queue::WorkerId;
 
-/// What of a worker is watched.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Watch {
-    Frames,
-    Death,
-    Output,
-}
-
 /// What an epoll event is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token {

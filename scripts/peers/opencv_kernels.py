@@ -1,6 +1,6 @@
 """OpenCV's processor time for what jobs/benches/images.rs measures, on one thread, in nanoseconds a pixel.
 
-    images_speed.py FOLDER
+    opencv_kernels.py FOLDER
 
 FOLDER is where that benchmark has left its files.
 """
