@@ -161,13 +161,14 @@ fn a_worker_program_that_knows_nothing_of_its_parents_death_does_not_outlive_it(
     let place = Place::new();
     // It is between the coordinator and the worker, as a wrapper is; the worker's parent lives on.
     let worker = program("worker").display().to_string();
-    let wrapper =
-        place.write("wrapper", format!("#!/bin/sh\n{worker} \"$@\" <&0 &\nexec < /dev/null\nwait\n"));
+    let script = format!("#!/bin/sh\nexec 3<&0\n{worker} \"$@\" <&3 3<&- &\nexec 3<&- < /dev/null\nwait\n");
+    let wrapper = place.write("wrapper", script);
     let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(&wrapper, executable).unwrap();
-    let job = place.faults(&["hang"], "").display().to_string();
+    let begun = place.path().join("begun");
+    let job = place.faults(&[&format!("mark:{}", begun.display()), "hang"], "").display().to_string();
     let started: Started = place.start(&["run", &job, "--worker-program", wrapper.to_str().unwrap()]);
-    wait_until("a worker", || tests::workers_of(place.path()).len() >= 2);
+    wait_until("a worker at work", || begun.exists());
     started.signal(Signal::SIGKILL);
     let _ = started.finish();
     wait_until("everybody's end", || tests::processes_of(place.path()).is_empty());
