@@ -76,6 +76,8 @@ pub fn main_with(kinds: &'static [&'static dyn Kind]) -> ExitCode {
     }
     keep_to_oneself();
     worker::expect_children();
+    // What then comes of it is told where it comes.
+    let _ = crate::signals::tell_of_long_files();
     match Cli::read(std::env::args_os()) {
         Ok(cli) => run_to_exit(cli, kinds).into(),
         Err(error) => {
