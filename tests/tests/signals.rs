@@ -155,3 +155,48 @@ fn pauses_run_no_time_limit_out() {
     place.check_nothing_is_left();
     assert_eq!(finished.json_lines().len(), 2);
 }
+
+/// The command and its workers.
+fn everybody(place: &Place, started: &Started) -> Vec<nix::unistd::Pid> {
+    let own = i32::try_from(started.child.id()).unwrap();
+    std::iter::once(own).chain(tests::workers_of(place.path())).map(nix::unistd::Pid::from_raw).collect()
+}
+
+#[test]
+fn time_in_which_everybody_was_stopped_from_outside_is_charged_to_nobody() {
+    let place = Place::new();
+    let begun = place.path().join("begun");
+    let first = format!("mark:{}", begun.display());
+    let run = "workers = 2\nbatch = 1\ntimeout = \"2s\"\nretries = 0";
+    let job = place.faults(&[&first, "sleep:1.2*4"], run).display().to_string();
+    let started = place.start(&["run", &job, "--format", "jsonl"]);
+    wait_until("the first task", || begun.exists());
+    let everybody = everybody(&place, &started);
+    let signal = |signal| everybody.iter().for_each(|pid| nix::sys::signal::kill(*pid, signal).unwrap());
+    signal(Signal::SIGSTOP);
+    // Longer than any task may take.
+    std::thread::sleep(PAUSE * 4);
+    signal(Signal::SIGCONT);
+    let finished = started.finish().expect_code(0);
+    assert!(finished.json_lines().iter().all(|line| line["ok"] == true), "{}", finished.stdout);
+}
+
+#[test]
+fn ignored_signals_of_whoever_started_it_change_nothing_for_workers_and_programs() {
+    let place = Place::new();
+    let through = ["env", "--ignore-signal=CHLD", "--ignore-signal=TERM", "--ignore-signal=HUP"];
+    let text = "kind = \"command\"\n[input]\nargs = [0, 3]\n[params]\nargv = [\"sh\", \"-c\", \"grep SigIgn /proc/self/status; exit $0\", \"{}\"]\n[run]\nretries = 0\n";
+    let job = place.write("job.toml", text).display().to_string();
+    let finished = place.run_prepared(place.command_through(&through, &["run", &job, "--format", "jsonl"]));
+    let lines = finished.expect_code(1).json_lines();
+    let told = lines[0]["value"]["stdout"].as_str().unwrap();
+    let mask = u64::from_str_radix(told.trim_start_matches("SigIgn:").trim(), 16).unwrap();
+    // Above are the C library's own, and those of real time.
+    assert_eq!(mask & 0x7fff_ffff, 0, "{told}");
+    assert_eq!(lines[1]["error"]["message"], "exit code 3", "{}", lines[1]);
+    // A crash of a worker is told as what it was.
+    let job = place.faults(&["segfault"], "retries = 0").display().to_string();
+    let finished = place.run_prepared(place.command_through(&through, &["run", &job, "--format", "jsonl"]));
+    let lines = finished.expect_code(1).json_lines();
+    assert_eq!(lines[0]["error"]["reason"], "signal", "{}", lines[0]);
+}

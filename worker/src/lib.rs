@@ -25,10 +25,11 @@
 //!   for this, so the supervisor looks for that line among the last ones a dead worker wrote, and calls the
 //!   attempt's end `memory`.
 //!
-//! Signals are left as Rust sets them (`SIGPIPE` ignored, everything else default): a terminal's signals
-//! don't reach workers, which live in process groups of their own.
+//! Signals are as usual, whatever the coordinator was started with (none held back, none but `SIGPIPE` ignored), and so they
+//! are for programs that a task starts. A terminal's signals don't reach workers, which live in process groups of their own.
 
 mod process;
+mod signals;
 
 use std::env;
 use std::ffi::OsString;
@@ -36,6 +37,8 @@ use std::process::ExitCode;
 
 #[cfg(feature = "kinds")]
 use jobs::Kind;
+pub use signals::expect_children;
+
 use protocol::{Handler, Start, TaskError, WORKER_FLAG, WorkerLink, serve};
 
 /// The exit code after anything orderly: the pill, a panicked task, a refused job, a coordinator that is gone.
@@ -174,6 +177,7 @@ fn try_run(
 ) -> Result<(), Failure> {
     let socket = socket_path(env::args_os())?;
     process::die_with_parent().map_err(Failure::link)?;
+    signals::reset();
     process::be_disposable();
     let link = WorkerLink::connect(&socket, kinds).map_err(Failure::link)?;
     let make = |start: &Start<'_>| {

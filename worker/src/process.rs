@@ -5,7 +5,8 @@ use std::io;
 
 use protocol::{Limits, TaskError};
 use rustix::process::{
-    Resource, Rlimit, Signal, getppid, getrlimit, set_parent_process_death_signal, setrlimit,
+    Resource, Rlimit, Signal, getpid, getppid, getrlimit, set_child_subreaper,
+    set_parent_process_death_signal, setrlimit,
 };
 use rustix::thread;
 
@@ -28,6 +29,8 @@ pub(crate) fn die_with_parent() -> io::Result<()> {
 /// No core dump, and the first to go when memory runs out. A system that refuses is no reason not to work.
 pub(crate) fn be_disposable() {
     set_name("worker");
+    // What a task's programs leave behind stays below this process, where the coordinator finds it.
+    let _ = set_child_subreaper(Some(getpid()));
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     let _ = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE);
 }

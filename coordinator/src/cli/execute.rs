@@ -64,7 +64,7 @@ fn execute_observed(
     summary: &mut Option<Summary>,
 ) -> anyhow::Result<Exit> {
     let _directory = protocol::private_directory()?;
-    let _ = nix::sys::prctl::set_child_subreaper(true);
+    crate::supervisor::adopt_orphans();
     let (control, controlled) = Control::new()?;
     signals.forward(control.clone())?;
     let RunRequest { job, presenter, pool, order, results, report, progress, trace, html, verbosity, .. } =

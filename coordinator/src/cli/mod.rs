@@ -74,6 +74,8 @@ pub fn main_with(kinds: &'static [&'static dyn Kind]) -> ExitCode {
     if let Some(exit) = crate::supervisor::main_if_guard() {
         return exit;
     }
+    keep_to_oneself();
+    worker::expect_children();
     // What then comes of it is told where it comes.
     let _ = crate::signals::tell_of_long_files();
     match Cli::read(std::env::args_os()) {
@@ -83,6 +85,13 @@ pub fn main_with(kinds: &'static [&'static dyn Kind]) -> ExitCode {
             if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() }
         }
     }
+}
+
+/// Nobody of this user may look into this process's memory or write it, as a worker that was taken over would. Its workers
+/// are programs of their own, and as they were.
+fn keep_to_oneself() {
+    // A system that refuses is no reason not to work.
+    let _ = nix::sys::prctl::set_dumpable(false);
 }
 
 /// Help goes to the standard output, and what is wrong with the command line to the standard error, with what was typed

@@ -49,7 +49,7 @@ pub(super) fn scale(
     }
     let signals = Signals::block()?;
     let _directory = protocol::private_directory()?;
-    let _ = nix::sys::prctl::set_child_subreaper(true);
+    crate::supervisor::adopt_orphans();
     let (control, controlled) = Control::new()?;
     signals.forward(control.clone())?;
     let bench = Bench { args, kinds, control, controlled, verbosity };

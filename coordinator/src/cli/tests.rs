@@ -267,3 +267,9 @@ fn a_reader_that_has_gone_is_an_orderly_end() {
     let cli = parse(Path::new("."), "kinds").unwrap();
     assert_eq!(Exit::of(&dispatch(cli, KINDS, &mut Gone).unwrap_err()), Exit::Ok);
 }
+
+#[test]
+fn the_command_closes_its_memory_to_other_processes_of_its_user() {
+    super::keep_to_oneself();
+    assert_eq!(nix::sys::prctl::get_dumpable(), Ok(false));
+}

@@ -7,7 +7,7 @@ use super::how::Reader;
 use super::knobs::RunSettings;
 use super::values::Workers;
 use crate::outcome::Reason;
-use crate::pool::{Limits, Order, PoolOptions};
+use crate::pool::{Guarded, Limits, Order, PoolOptions};
 
 impl RunSettings {
     /// Takes every key of `[run]`; what is wrong with them goes to `errors`.
@@ -73,12 +73,17 @@ impl RunSettings {
             max_memory_growth,
             max_failures,
             grace: grace.unwrap_or(default.grace),
-            guard: kind.starts_processes(),
+            guard: guarded(kind, self.worker_program.is_some()),
             payloads_in_outcomes: true,
             worker_program,
             ..default
         }
     }
+}
+
+/// Another program may not ask the kernel to be killed with its parent, and what a worker starts does not.
+fn guarded(kind: &dyn Kind, other_program: bool) -> Guarded {
+    if kind.starts_processes() || other_program { Guarded::First } else { Guarded::Soon }
 }
 
 /// A deterministic kind's own error or panic would only come again.

@@ -10,7 +10,7 @@ use super::engine::Engine;
 use super::worker::check_known;
 use super::{Error, Function, Pool, TaskType, function, serving};
 use crate::outcome::Reason;
-use crate::pool::{BatchSize, Order, PoolOptions, Work};
+use crate::pool::{BatchSize, Guarded, Order, PoolOptions, Work};
 
 /// How many submitted tasks a pool holds, unless told otherwise.
 const CAPACITY: usize = 16 * 1024;
@@ -180,10 +180,10 @@ impl Builder {
         self
     }
 
-    /// Say so where tasks start programs of their own: a small process then sees to it that none of them outlives
-    /// this one, even where this one is killed.
+    /// Say so where tasks start programs of their own: a small process then sees to it that none of them outlives the
+    /// pool, even if it has left its process group, and even if this process is killed.
     pub fn starts_programs(mut self, yes: bool) -> Self {
-        self.options.guard = yes;
+        self.options.guard = if yes { Guarded::First } else { Guarded::Never };
         self
     }
 

@@ -21,9 +21,9 @@ use queue::WorkerId;
 /// How often it is looked how the run stands.
 pub(super) const TICK: Duration = Duration::from_millis(200);
 /// How long an observer that is only a little behind may take for the end of the run.
-const LINGER: Duration = Duration::from_secs(1);
+const LINGER: Duration = Duration::from_millis(250);
 /// Who has taken nothing for this long is not waited for.
-const STUCK: Duration = Duration::from_secs(1);
+const STUCK: Duration = Duration::from_millis(100);
 /// How many are let in at once.
 const CROWD: usize = 64;
 

@@ -36,10 +36,11 @@ impl Evidence<'_> {
             return Death::Crash(Reason::Protocol);
         }
         match self.exit {
-            Exit::Code(0) if self.goodbye => Death::Orderly,
-            Exit::Code(_) | Exit::Unknown => Death::Crash(Reason::Exit),
-            Exit::Signal(_) if self.lines.tell_of_memory() => Death::Crash(Reason::Memory),
-            Exit::Signal(_) => Death::Crash(Reason::Signal),
+            Exit::Code(0) | Exit::Unknown if self.goodbye => Death::Orderly,
+            Exit::Code(_) => Death::Crash(Reason::Exit),
+            // By which signal, if by any, nobody can say; a crash is what it was.
+            Exit::Signal(_) | Exit::Unknown if self.lines.tell_of_memory() => Death::Crash(Reason::Memory),
+            Exit::Signal(_) | Exit::Unknown => Death::Crash(Reason::Signal),
         }
     }
 

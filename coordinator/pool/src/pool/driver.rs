@@ -56,6 +56,9 @@ impl<'a, W: Workers> Driver<'a, W> {
             self.tasks.note_limit(&mut self.watch);
             let patience = self.watch.patience(self.tasks.queue().next_deadline());
             self.workers.wait(patience, self.tasks.queue().load().working as usize)?;
+            if let Some((start, end)) = self.workers.stopped() {
+                self.watch.resumed(start, end);
+            }
             self.hear();
             self.watch.set(self.workers.now());
             self.on_time();

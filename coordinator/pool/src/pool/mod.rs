@@ -51,7 +51,7 @@ pub use engine::{Engine, LocalWorkers, Seams};
 pub use holdup::Spent;
 #[doc(hidden)]
 pub use observe::{Done, DoneRun, Limit, Observer, Observers, PoolEvent, RunningTask};
-pub use options::Order;
+pub use options::{Guarded, Order};
 #[doc(hidden)]
 pub use options::{Limits, PoolOptions};
 pub use queue::BatchSize;

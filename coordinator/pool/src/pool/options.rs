@@ -40,12 +40,29 @@ pub struct PoolOptions {
     pub cancel_grace: Duration,
     /// How long a worker may take from its start to its greeting.
     pub start_timeout: Duration,
-    /// Workers may start processes of their own: a guard sees to it that none outlives the coordinator.
-    pub guard: bool,
+    /// A guard sees to it that nothing outlives the coordinator.
+    pub guard: Guarded,
     /// Outcomes carry their tasks' payloads, for sinks that show or store them.
     pub payloads_in_outcomes: bool,
     /// A program that speaks the protocol; absent: this one, run again as a worker.
     pub worker_program: Option<PathBuf>,
+}
+
+/// When a pool has a guard, a small process that outlives the coordinator by a moment, and ends what is left then.
+///
+/// ```
+/// use unhurt::pool::{Guarded, PoolOptions};
+///
+/// assert_eq!(PoolOptions::default().guard, Guarded::Never);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guarded {
+    /// Before the first worker: workers start programs of their own, or are other programs than this.
+    First,
+    /// Soon: the kernel ends workers that are this program itself, so a run of a moment does without.
+    Soon,
+    /// Never: this program can't be run as a guard, or its workers start nothing.
+    Never,
 }
 
 /// The order in which results leave. A pool hands them on as they come; whoever wants them in the order of the input
@@ -95,7 +112,7 @@ impl Default for PoolOptions {
             grace: Duration::from_secs(10),
             cancel_grace: Duration::ZERO,
             start_timeout: Duration::from_secs(10),
-            guard: false,
+            guard: Guarded::Never,
             payloads_in_outcomes: true,
             worker_program: None,
         }

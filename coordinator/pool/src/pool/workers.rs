@@ -55,6 +55,12 @@ pub(super) trait Workers {
     /// The system lets nobody wait.
     fn wait(&mut self, patience: Option<Duration>, working: usize) -> io::Result<()>;
 
+    /// From when to when (in monotonic nanoseconds) the last wait was one in which nobody of this run was let run, this
+    /// thread included.
+    fn stopped(&mut self) -> Option<(u64, u64)> {
+        None
+    }
+
     /// Lets `ear` hear of the next thing that has happened, whatever one worker has to say about it. False if there is
     /// nothing now.
     fn next(&mut self, ear: &mut impl Ear) -> bool;

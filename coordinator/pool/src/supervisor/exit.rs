@@ -18,7 +18,7 @@ impl std::fmt::Display for Exit {
         match self {
             Self::Code(code) => write!(f, "exited with code {code}"),
             Self::Signal(number) => write!(f, "was killed by {}", describe_signal(*number)),
-            Self::Unknown => f.write_str("ended"),
+            Self::Unknown => f.write_str("ended, and somebody else in this process has collected how"),
         }
     }
 }

@@ -12,9 +12,10 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::signal::{Signal, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
-use rustix::process::{PidfdFlags, pidfd_open};
+use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
 
-use super::Exit;
+use super::marks::{self, Mark};
+use super::{Exit, strays, tree};
 
 /// Among a process's flags: it is being ended (linux/sched.h).
 const PF_EXITING: u64 = 4;
@@ -69,13 +70,14 @@ impl Program {
     }
 }
 
-/// A running or ended process. Dropping it kills its group and reaps it.
+/// A running or ended process. Dropping it kills all that it has started, and reaps it.
 #[derive(Debug)]
 pub struct Process {
     // Invariant: the process has not been reaped, so that neither its id nor its group's can be anybody else's.
     pid: Pid,
     pidfd: OwnedFd,
     output: OwnedFd,
+    mark: Mark,
 }
 
 impl Process {
@@ -90,8 +92,11 @@ impl Process {
     pub fn spawn(program: &Program, arguments: &[String], stdin: OwnedFd) -> io::Result<Self> {
         let (output, input) = nix::unistd::pipe2(OFlag::O_CLOEXEC)?;
         fcntl(&output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
+        let mark = Mark::next();
+        let mut living = strays::living();
         let child = Command::new(program.path())
             .args(arguments)
+            .env(marks::VARIABLE, mark.value())
             .stdin(Stdio::from(stdin))
             .stdout(Stdio::from(input.try_clone()?))
             .stderr(Stdio::from(input))
@@ -102,7 +107,10 @@ impl Process {
         let raw = rustix::process::Pid::from_raw(id).ok_or_else(|| io::Error::other("process id 0"))?;
         let pid = Pid::from_raw(id);
         match pidfd_open(raw, PidfdFlags::empty()) {
-            Ok(pidfd) => Ok(Self { pid, pidfd, output }),
+            Ok(pidfd) => {
+                living.insert(id, mark);
+                Ok(Self { pid, pidfd, output, mark })
+            }
             Err(error) => {
                 // Without a pidfd its death could not be noticed.
                 let _ = killpg(pid, Signal::SIGKILL);
@@ -127,24 +135,47 @@ impl Process {
         self.output.as_fd()
     }
 
-    /// Kills it and all of its group. A stopped process dies too.
+    /// The word in the environment of all that it has started.
+    pub(super) fn word(&self) -> String {
+        self.mark.word()
+    }
+
+    /// Kills it and all that it has started, of whatever group or session. A stopped process dies too.
     pub fn kill(&self) {
-        self.signal(Signal::SIGKILL);
+        if !tree::children(self.pid.as_raw()).is_empty() {
+            // Stopped, it makes no more, and takes in those whose parents die before it.
+            self.signal(rustix::process::Signal::STOP);
+            tree::kill_descendants(self.pid.as_raw());
+        }
+        self.signal(rustix::process::Signal::KILL);
+        self.signal_group(Signal::SIGKILL);
     }
 
-    /// Stops it and all of its group.
+    /// Stops it and all that it has started.
     pub fn suspend(&self) {
-        self.signal(Signal::SIGSTOP);
+        self.signal_group(Signal::SIGSTOP);
+        tree::signal_descendants(self.pid.as_raw(), rustix::process::Signal::STOP);
     }
 
-    /// Lets it and all of its group go on.
+    /// Lets it and all that it has started go on.
     pub fn resume(&self) {
-        self.signal(Signal::SIGCONT);
+        tree::signal_descendants(self.pid.as_raw(), rustix::process::Signal::CONT);
+        self.signal_group(Signal::SIGCONT);
     }
 
-    fn signal(&self, signal: Signal) {
+    fn signal(&self, signal: rustix::process::Signal) {
+        let _ = pidfd_send_signal(&self.pidfd, signal);
+    }
+
+    fn signal_group(&self, signal: Signal) {
         // ESRCH and EPERM: nobody is left whom it could reach.
         let _ = killpg(self.pid, signal);
+    }
+
+    /// True where its pidfd says so.
+    fn has_ended(&self) -> bool {
+        let mut fds = [nix::poll::PollFd::new(self.pidfd(), nix::poll::PollFlags::POLLIN)];
+        matches!(nix::poll::poll(&mut fds, nix::poll::PollTimeout::ZERO), Ok(1))
     }
 
     /// True where the kernel has begun to end it, or has ended it: it has been or will be seen to close its files, and
@@ -157,7 +188,7 @@ impl Process {
         flags.is_some_and(|flags| flags & PF_EXITING != 0)
     }
 
-    /// How it ended, where it has; what it left behind in its group is killed then.
+    /// How it ended, where it has; what it left behind is killed then.
     pub fn exit(&self) -> Option<Exit> {
         // The status stays to be collected by `drop`, so that the id stays taken until then.
         let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
@@ -165,6 +196,9 @@ impl Process {
             Ok(WaitStatus::Exited(_, code)) => Exit::Code(code),
             Ok(WaitStatus::Signaled(_, signal, _)) => Exit::Signal(signal as i32),
             Ok(_) => return None,
+            // Its status has gone to somebody else in this process, or to nobody (`SIGCHLD` is ignored). That it has
+            // ended is what its pidfd says.
+            Err(Errno::ECHILD) if !self.has_ended() => return None,
             Err(_) => Exit::Unknown,
         };
         self.kill();
@@ -176,7 +210,9 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
         let _ = retry(|| waitid(Id::PIDFd(self.pidfd.as_fd()), WaitPidFlag::WEXITED));
+        strays::living().remove(&self.pid.as_raw());
         reap_group(self.pid);
+        strays::kill();
     }
 }
 
@@ -222,6 +258,13 @@ mod tests {
     }
 
     #[test]
+    fn one_that_somebody_else_has_reaped_has_ended_all_the_same() {
+        let process = sh("exit 3");
+        nix::sys::wait::waitpid(process.pid, None).unwrap();
+        assert_eq!(wait(&process), Exit::Unknown);
+    }
+
+    #[test]
     fn a_stopped_process_can_be_killed() {
         let process = sh("kill -STOP $$; exit 0");
         process.kill();
@@ -248,6 +291,48 @@ mod tests {
         assert_eq!(Program::Itself.explain(Errno::EMFILE.into()).raw_os_error(), Some(Errno::EMFILE as i32));
         let denied = explained_pidfd(Errno::EPERM.into()).to_string();
         assert!(denied.contains("pidfd_open") && denied.contains("Linux 5.4"), "{denied}");
+    }
+
+    /// The number that a script prints.
+    fn printed(process: &Process) -> i32 {
+        use std::io::Read;
+        let mut pipe = std::fs::File::from(process.output.try_clone().unwrap());
+        fcntl(&pipe, FcntlArg::F_SETFL(OFlag::empty())).unwrap();
+        let mut line = [0; 16];
+        let read = pipe.read(&mut line).unwrap();
+        std::str::from_utf8(&line[..read]).unwrap().trim().parse().unwrap()
+    }
+
+    fn is_gone(pid: i32) -> bool {
+        let state = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        state.is_empty() || state.contains(") Z") || state.contains(") X")
+    }
+
+    #[test]
+    fn a_kill_reaches_descendants_in_sessions_and_groups_of_their_own() {
+        let process = sh("setsid sh -c 'sleep 1000 & echo $!; wait' & wait");
+        let sleeper = printed(&process);
+        assert!(!is_gone(sleeper));
+        process.kill();
+        assert_eq!(wait(&process), Exit::Signal(9));
+        while !is_gone(sleeper) {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_pause_holds_for_descendants_in_sessions_of_their_own() {
+        let process = sh("setsid sh -c 'sleep 1000 & echo $!; wait' & wait");
+        let sleeper = printed(&process);
+        let state = || std::fs::read_to_string(format!("/proc/{sleeper}/stat")).unwrap();
+        process.suspend();
+        while !state().contains(") T") {
+            std::thread::yield_now();
+        }
+        process.resume();
+        while state().contains(") T") {
+            std::thread::yield_now();
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod output;
 mod peer;
 mod poll;
 mod processes;
+mod pulse;
 mod start;
 mod token;
 mod wait;

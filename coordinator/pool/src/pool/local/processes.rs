@@ -4,24 +4,40 @@ use std::io;
 use std::time::Duration;
 
 use protocol::{Running, TaskId, TaskRun, monotonic_nanos};
-use tracing::debug;
+use tracing::{debug, info, warn};
 
 use super::link::Link;
 use super::poll::Poll;
+use super::pulse::{BEAT, Pulse};
 use super::start::Start;
 use super::token::Token;
 use crate::pool::frames::Parsed;
 use crate::pool::ledger::Ledger;
 use crate::pool::workers::{Ear, Heard, Obituary, Workers};
-use crate::pool::{PoolOptions, Waker, Work};
+use crate::pool::{Guarded, PoolOptions, Waker, Work};
 use crate::supervisor::{Guard, with_advice};
 use queue::{BatchId, KillReason, Leases, WorkerId};
+
+/// After so long (in nanoseconds) a run has a guard in any case: one that is over before hardly leaves anything.
+const GUARD_AFTER: u64 = 20_000_000;
+
+fn first_guard(guarded: Guarded) -> io::Result<Option<Guard>> {
+    let mut guard = (guarded != Guarded::Never).then(Guard::later);
+    if guarded == Guarded::First {
+        guard.as_mut().map_or(Ok(()), Guard::start)?;
+    }
+    Ok(guard)
+}
 
 /// The worker processes of this machine.
 pub(in crate::pool) struct Local<'a> {
     // Dropped before the guard: what it has on its list then is dead and reaped.
     pub(super) links: Vec<Option<Link>>,
     guard: Option<Guard>,
+    /// When the guard is to be started, in monotonic nanoseconds, unless it has been.
+    guard_at: Option<u64>,
+    pulse: Pulse,
+    stopped: Option<(u64, u64)>,
     pub(super) start: Start<'a>,
     pub(super) poll: Poll,
     pub(super) desk: Desk,
@@ -44,7 +60,10 @@ impl<'a> Local<'a> {
     pub(in crate::pool) fn new(options: &'a PoolOptions, work: &'a Work, waker: &Waker) -> io::Result<Self> {
         Ok(Self {
             links: (0..options.workers.get()).map(|_| None).collect(),
-            guard: options.guard.then(Guard::start).transpose()?,
+            guard: first_guard(options.guard)?,
+            guard_at: (options.guard == Guarded::Soon).then(|| monotonic_nanos().saturating_add(GUARD_AFTER)),
+            pulse: Pulse::new(monotonic_nanos()),
+            stopped: None,
             start: Start::new(options, work),
             poll: Poll::new(waker)?,
             desk: Desk::default(),
@@ -72,6 +91,35 @@ impl<'a> Local<'a> {
     }
 }
 
+impl Local<'_> {
+    /// Notes whether this process was stopped or frozen while it waited.
+    fn beat(&mut self, was_to_wake: bool) {
+        let now = monotonic_nanos();
+        if !was_to_wake {
+            return self.pulse.skip(now);
+        }
+        if let Some((start, end)) = self.pulse.beat(now) {
+            info!(
+                millis = end.saturating_sub(start) / 1_000_000,
+                "the run was stopped or frozen from outside"
+            );
+            self.links.iter_mut().flatten().for_each(|link| link.peer.paused(now));
+            self.stopped = Some((start, end));
+        }
+    }
+
+    fn start_guard_if_due(&mut self) {
+        if self.guard_at.is_none_or(|at| monotonic_nanos() < at) {
+            return;
+        }
+        self.guard_at = None;
+        if let Some(Err(error)) = self.guard.as_mut().map(Guard::start) {
+            let error = with_advice(&error);
+            warn!("there is no guard, so what workers have started may outlive a kill: {error}");
+        }
+    }
+}
+
 impl Workers for Local<'_> {
     fn now(&self) -> u64 {
         monotonic_nanos()
@@ -83,7 +131,7 @@ impl Workers for Local<'_> {
         self.poll.watch(&link).map_err(told)?;
         let pid = link.process.id();
         if let Some(guard) = &mut self.guard {
-            guard.watch(pid);
+            guard.watch(&link.process);
         }
         if let Some(place) = self.links.get_mut(worker.index()) {
             *place = Some(link);
@@ -146,13 +194,23 @@ impl Workers for Local<'_> {
             link.process.resume();
             link.peer.paused(now);
         }
+        self.pulse.skip(now);
     }
 
     fn wait(&mut self, patience: Option<Duration>, working: usize) -> io::Result<()> {
         let now = monotonic_nanos();
         let lingering = self.links.iter().flatten().filter_map(|link| link.peer.lingers_until());
-        let lingering = lingering.map(|until| Duration::from_nanos(until.saturating_sub(now)));
-        self.poll.wait(lingering.chain(patience).min(), working)
+        let lingering = lingering.chain(self.guard_at).map(|at| Duration::from_nanos(at.saturating_sub(now)));
+        // However far the next moment is: that this process is stopped shows in a beat that is missing.
+        let patience = lingering.chain(patience).min().map(|wait| wait.min(BEAT));
+        self.poll.wait(patience, working)?;
+        self.beat(patience.is_some());
+        self.start_guard_if_due();
+        Ok(())
+    }
+
+    fn stopped(&mut self) -> Option<(u64, u64)> {
+        self.stopped.take()
     }
 
     fn next(&mut self, ear: &mut impl Ear) -> bool {
@@ -179,7 +237,7 @@ impl Workers for Local<'_> {
         let Some(link) = self.links.get_mut(worker.index()).and_then(Option::take) else { return };
         self.desk.outboxes = self.desk.outboxes.saturating_sub(link.peer.outbox_bytes());
         if let Some(guard) = &mut self.guard {
-            guard.unwatch(link.process.id());
+            guard.unwatch(&link.process);
         }
         // Here it is reaped, and what it left behind is killed.
         drop(link);
