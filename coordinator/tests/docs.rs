@@ -32,6 +32,6 @@ fn the_keys_in_the_documentation_are_those_of_the_kinds() {
         check("kinds.md", kind.name(), &markdown(&of_kind(*kind)));
     }
     check("job-files.md", "top", &markdown(&TOP));
-    check("job-files.md", "run", &markdown(&RUN));
+    check("job-files.md", "run", &markdown(RUN));
     check("job-files.md", "output", &markdown(&OUTPUT));
 }

@@ -50,6 +50,7 @@ mod reduce;
 mod size;
 mod sleep;
 pub mod spec;
+mod table;
 #[cfg(test)]
 mod testing;
 mod text_kind;

@@ -118,6 +118,11 @@ impl Lines {
         };
         self.line.clear();
         self.number += 1;
+        if self.number == 1
+            && let Some(other) = reader.fill_buf().ok().and_then(crate::table::start::other_encoding)
+        {
+            return Err(PlanError(format!("{}: {other}", self.source.name())));
+        }
         let read = reader.take(self.longest as u64 + 1).read_until(b'\n', &mut self.line);
         match read {
             Err(error) => Err(self.error(format_args!("can't be read: {error}"))),
@@ -264,6 +269,13 @@ mod tests {
         assert_eq!(words_of(b"a\n\nbad\n"), Err("words.txt:3: is bad".into()));
         let error = words_of(&vec![b'7'; 10 * LONGEST]).unwrap_err();
         assert_eq!(error, "words.txt:1: the line is longer than 100 bytes");
+    }
+
+    #[test]
+    fn text_in_another_encoding_is_called_by_its_name() {
+        let utf_16: Vec<u8> = "\u{feff}2\n3\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let error = words_of(&utf_16).unwrap_err();
+        assert!(error.starts_with("words.txt: is text in UTF-16; save it as UTF-8"), "{error}");
     }
 
     #[test]

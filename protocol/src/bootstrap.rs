@@ -13,7 +13,6 @@ use std::os::unix::net::UnixStream;
 
 use ipc_channel::ipc::bytes_channel;
 
-use crate::directory::fits_a_socket;
 use crate::door::Door;
 use crate::link::stream_pair;
 use crate::packet::Packet;
@@ -89,17 +88,12 @@ pub enum BootstrapError {
 }
 
 impl Bootstrap {
-    /// Makes one worker's link: a socket in the temporary directory, a stream, a status cell.
+    /// Makes one worker's link: a socket in this process's private directory or beside it, a stream, a status cell.
     ///
     /// # Errors
-    /// The temporary directory is missing, not writable or has too long a name (see
-    /// [`private_directory`](crate::private_directory)), or there are no more descriptors.
+    /// No folder for a socket can be made where [`private_directory`](crate::private_directory) would make one, shared
+    /// memory is refused, or there are no more descriptors.
     pub fn new() -> io::Result<Self> {
-        if !fits_a_socket(&tempfile::env::temp_dir()) {
-            let message = "the temporary directory's name is too long for a socket, or not UTF-8: \
-                           set TMPDIR to a short one";
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-        }
         let (stream, child_stdin) = stream_pair()?;
         let cell = StatusCell::new()?;
         welcome::send(&stream, PROTOCOL_VERSION, cell.as_fd())?;

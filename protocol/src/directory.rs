@@ -6,6 +6,7 @@
 //! by as long as the machine is busy. So where the lock is free, the owner is dead, and anyone may remove its
 //! directory; one that has no lock yet belongs to nobody.
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
@@ -13,7 +14,9 @@ use std::path::{Path, PathBuf};
 use std::process;
 
 use rustix::fs::{FlockOperation, OFlags, fcntl_lock};
+use rustix::io::Errno;
 use rustix::process::getuid;
+use tempfile::TempDir;
 
 /// `sockaddr_un.sun_path`, without the zero at its end.
 const MAX_SOCKET_PATH: usize = 107;
@@ -25,8 +28,86 @@ const TRIES: u32 = 1000;
 /// The file in each directory whose lock says that the owner lives.
 const LOCK: &str = "lock";
 
+/// Where temporary files of a process may lie, and which variable says so; in this order.
+struct Parent {
+    path: PathBuf,
+    variable: Option<&'static str>,
+}
+
+impl std::fmt::Display for Parent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        self.variable.map_or(Ok(()), |variable| write!(f, " ({variable})"))
+    }
+}
+
+/// The folders for private directories, by the environment.
+fn parents(variable: impl Fn(&str) -> Option<OsString>) -> Vec<Parent> {
+    let mut parents: Vec<Parent> = Vec::new();
+    for name in ["XDG_RUNTIME_DIR", "TMPDIR"] {
+        // Relative ones would mean something else elsewhere; the specification of the first says to ignore them.
+        if let Some(path) = variable(name).map(PathBuf::from).filter(|path| path.is_absolute()) {
+            parents.push(Parent { path, variable: Some(name) });
+        }
+    }
+    parents.push(Parent { path: FALLBACK.into(), variable: None });
+    let mut seen = std::collections::HashSet::new();
+    parents.retain(|parent| seen.insert(parent.path.clone()));
+    parents
+}
+
+/// Tries to make something in each folder until it works.
+///
+/// # Errors
+/// It works in none: each is named with what is wrong with it. Where the process has run out of something, that alone
+/// is the error.
+fn in_one_of<T>(parents: &[Parent], what: &str, make: impl Fn(&Path) -> io::Result<T>) -> io::Result<T> {
+    let mut refused = Vec::new();
+    let mut kind = io::ErrorKind::NotFound;
+    for parent in parents {
+        match make(&parent.path) {
+            Ok(made) => return Ok(made),
+            Err(error) if is_scarcity(&error) => return Err(error),
+            Err(error) => {
+                kind = error.kind();
+                refused.push(format!("{parent}: {error}"));
+            }
+        }
+    }
+    let message = format!(
+        "{what} can't be made: {}; set TMPDIR to a folder that can be written to, or free some space",
+        refused.join("; ")
+    );
+    Err(io::Error::new(kind, message))
+}
+
+/// Another folder would not help.
+fn is_scarcity(error: &io::Error) -> bool {
+    let scarce = [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::AGAIN];
+    Errno::from_io_error(error).is_some_and(|error| scarce.contains(&error))
+}
+
+/// A folder of its own for one socket: in this process's private directory, where it has one.
+pub(crate) fn socket_folder() -> io::Result<TempDir> {
+    let set = tempfile::env::temp_dir();
+    if set != std::env::temp_dir() {
+        return in_one_of(&[Parent { path: set, variable: None }], "a folder for a socket", for_socket);
+    }
+    in_one_of(&parents(|name| std::env::var_os(name)), "a folder for a socket", for_socket)
+}
+
+fn for_socket(parent: &Path) -> io::Result<TempDir> {
+    if !fits_a_socket(parent) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidFilename,
+            "too long a name for a socket, or not UTF-8",
+        ));
+    }
+    tempfile::Builder::new().tempdir_in(parent)
+}
+
 /// True where the path of a worker's socket in this directory fits a socket's address.
-pub(crate) fn fits_a_socket(directory: &Path) -> bool {
+fn fits_a_socket(directory: &Path) -> bool {
     directory.to_str().is_some_and(|path| path.len() + SOCKET_SUFFIX <= MAX_SOCKET_PATH)
 }
 
@@ -55,6 +136,11 @@ impl PrivateDirectory {
 
     /// Makes a directory in `parent`, locked, with mode 0700.
     fn new_in(parent: &Path) -> io::Result<Self> {
+        let longest = format!("{}{}-{TRIES}", prefix(), u32::MAX);
+        if !fits_a_socket(&parent.join(longest)) {
+            let message = "too long a name for a socket, or not UTF-8";
+            return Err(io::Error::new(io::ErrorKind::InvalidFilename, message));
+        }
         let (path, lock) = make(parent)?;
         Ok(Self { path, _lock: lock })
     }
@@ -72,8 +158,8 @@ impl Drop for PrivateDirectory {
 /// processes that were killed have left is swept before.
 ///
 /// The setting holds for the whole process (`tempfile`'s `override_temp_dir`), so only a program's `main`
-/// may call this, once, and a library never. The directory is made in the temporary directory, or in `/tmp`
-/// where that has too long a name for a socket.
+/// may call this, once, and a library never. The directory is made in `$XDG_RUNTIME_DIR`, in `$TMPDIR` or in `/tmp`,
+/// the first of them that can be written to and that has no name too long for a socket.
 ///
 /// ```
 /// let directory = protocol::private_directory()?; // for as long as `main` runs
@@ -82,18 +168,14 @@ impl Drop for PrivateDirectory {
 /// ```
 ///
 /// # Errors
-/// The directory can't be made, or the process has a setting already.
+/// The directory can be made in none of them, or the process has a setting already.
 pub fn private_directory() -> io::Result<PrivateDirectory> {
-    let longest = Path::new(&format!("{}{}-{TRIES}", prefix(), u32::MAX)).to_owned();
-    let preferred = std::env::temp_dir();
-    let fallback = Path::new(FALLBACK);
+    let parents = parents(|name| std::env::var_os(name));
     // While there is no directory of this process's own, whose lock a look would let go of.
-    sweep(&preferred);
-    if preferred != fallback {
-        sweep(fallback);
+    for parent in &parents {
+        sweep(&parent.path);
     }
-    let parent = if fits_a_socket(&preferred.join(longest)) { &preferred } else { fallback };
-    let directory = PrivateDirectory::new_in(parent)?;
+    let directory = in_one_of(&parents, "a private directory", PrivateDirectory::new_in)?;
     match tempfile::env::override_temp_dir(directory.path()) {
         Ok(()) => Ok(directory),
         Err(_) => Err(io::Error::other("the temporary directory of this process has been set before")),
@@ -110,8 +192,14 @@ fn make(parent: &Path) -> io::Result<(PathBuf, File)> {
             made => made?,
         }
         // Between the two, a sweeper may have taken it for a dead owner's: then the next name.
-        if let Some(lock) = lock(&path)? {
-            return Ok((path, lock));
+        match lock(&path) {
+            Ok(Some(lock)) => return Ok((path, lock)),
+            Ok(None) => {}
+            Err(error) => {
+                // On a full disk a folder may still fit where no file does.
+                let _ = fs::remove_dir(&path);
+                return Err(error);
+            }
         }
     }
     Err(io::Error::new(io::ErrorKind::AlreadyExists, "every name for a private directory is taken"))
@@ -240,6 +328,57 @@ mod tests {
         let first = PrivateDirectory::new_in(parent.path()).unwrap();
         let second = PrivateDirectory::new_in(parent.path()).unwrap();
         assert_ne!(first.path(), second.path());
+    }
+
+    #[test]
+    fn a_private_directory_falls_back_and_tells_what_is_wrong_with_each_place() {
+        let good = tempfile::tempdir().unwrap();
+        let missing = good.path().join("missing");
+        let file = good.path().join("file");
+        fs::write(&file, "").unwrap();
+        let environment = |name: &str| match name {
+            "XDG_RUNTIME_DIR" => Some(missing.clone().into_os_string()),
+            _ => Some(good.path().to_owned().into_os_string()),
+        };
+        let places = parents(environment);
+        let told: Vec<_> = places.iter().map(ToString::to_string).collect();
+        let expected = [
+            format!("{} (XDG_RUNTIME_DIR)", missing.display()),
+            format!("{} (TMPDIR)", good.path().display()),
+            "/tmp".to_owned(),
+        ];
+        assert_eq!(told, expected);
+        let directory = in_one_of(&places, "a private directory", PrivateDirectory::new_in).unwrap();
+        assert!(directory.path().starts_with(good.path()));
+        let nowhere = [
+            Parent { path: missing.clone(), variable: Some("XDG_RUNTIME_DIR") },
+            Parent { path: file.clone(), variable: Some("TMPDIR") },
+            Parent { path: "/x".repeat(99).into(), variable: None },
+        ];
+        let error =
+            in_one_of(&nowhere, "a private directory", PrivateDirectory::new_in).unwrap_err().to_string();
+        for part in [
+            format!("{} (XDG_RUNTIME_DIR): No such file", missing.display()),
+            format!("{} (TMPDIR): Not a directory", file.display()),
+            "too long a name for a socket".to_owned(),
+            "set TMPDIR to a folder".to_owned(),
+        ] {
+            assert!(error.contains(&part), "{part} is missing in {error}");
+        }
+        // Out of descriptors, no other folder would help, and the advice is another.
+        let scarce = in_one_of(&nowhere, "x", |_| Err::<(), _>(Errno::MFILE.into())).unwrap_err();
+        assert_eq!(scarce.raw_os_error(), Some(Errno::MFILE.raw_os_error()));
+    }
+
+    #[test]
+    fn relative_and_repeated_places_are_left_out() {
+        let places = |runtime: &'static str, temporary: &'static str| {
+            let of = move |name: &str| Some(if name == "TMPDIR" { temporary } else { runtime }.into());
+            parents(of).into_iter().map(|parent| parent.path.display().to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(places("run", "/tmp"), ["/tmp"]);
+        assert_eq!(places("/run/user/1", ""), ["/run/user/1", "/tmp"]);
+        assert_eq!(places("/tmp", "/var/tmp"), ["/tmp", "/var/tmp"]);
     }
 
     #[test]

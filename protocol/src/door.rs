@@ -11,6 +11,8 @@ use rustix::net::{
 };
 use tempfile::TempDir;
 
+use crate::directory::socket_folder;
+
 /// A listening socket in a folder of its own, which goes with it.
 #[derive(Debug)]
 pub(crate) struct Door {
@@ -20,9 +22,9 @@ pub(crate) struct Door {
 }
 
 impl Door {
-    /// Makes a door in the temporary directory; nobody else can look into its folder.
+    /// Makes a door where this process's sockets lie; nobody else can look into its folder.
     pub(crate) fn new() -> io::Result<Self> {
-        let folder = tempfile::tempdir()?;
+        let folder = socket_folder()?;
         let path = folder.path().join("socket");
         let name = path.to_str().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;

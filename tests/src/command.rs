@@ -140,6 +140,7 @@ impl Place {
             .args(arguments)
             .current_dir(self.path())
             .env("TMPDIR", self.tmp())
+            .env_remove("XDG_RUNTIME_DIR")
             .env("XDG_STATE_HOME", self.path().join("state"))
             .env_remove("RUST_LOG")
             .env_remove("NO_COLOR")

@@ -174,6 +174,15 @@ fn a_range_can_be_counted() {
 }
 
 #[test]
+fn the_sentence_of_a_count_is_told_once() {
+    let place = Place::new();
+    let text = "kind = \"primes\"\n[input]\nrange = { from = 0, to = 100 }\n[params]\ncount = true\n";
+    let job = place.write("count.toml", text).display().to_string();
+    let told = place.run(&["run", &job]).expect_code(0).stdout;
+    assert_eq!(told, "0..100: 25 primes\nthere are 25 primes from 0 up to but not including 100\n");
+}
+
+#[test]
 fn who_processes_what_is_visible_with_v() {
     let (place, job) = textbook();
     let finished = place.run(&["run", &job, "-w", "2", "-v"]).expect_code(0);

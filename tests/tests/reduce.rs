@@ -16,6 +16,31 @@ fn job(place: &Place, input: &str, params: &str) -> String {
     place.write("job.toml", text).display().to_string()
 }
 
+#[test]
+fn tables_are_read_as_python_reads_them_or_refused_with_the_key_to_set() {
+    let place = Place::new();
+    let summed = |input: &str| {
+        let job = job(&place, input, "op = \"add\"");
+        let finished = place.run(&["run", &job, "--summary-json", "summary.json"]).expect_code(0);
+        assert!(finished.stdout.contains("\"op\":\"sum\""), "{}", finished.stdout);
+        let summary: Value = serde_json::from_str(&place.read("summary.json")).unwrap();
+        summary["result"]["value"].clone()
+    };
+    place.write("returns.csv", "x,y\r1,2\r3,4\r");
+    assert_eq!(summed("file = \"returns.csv\"\ncolumn = \"x\""), 4);
+    place.write("inches.csv", "id,h1,h2,w,age\n1,5'10\",6'2\",170,40\n2,5,6,100,50\n");
+    assert_eq!(summed("file = \"inches.csv\"\ncolumn = \"w\""), 270);
+    place.write("lines.csv", "note,n\n\"a\n9,9\n\",1\n,2\n");
+    assert_eq!(summed("file = \"lines.csv\"\ncolumn = \"n\""), 3);
+    place.write("numbers.csv", "5\n10\n15\n");
+    let job = job(&place, "file = \"numbers.csv\"", "op = \"sum\"");
+    for command in ["check", "run"] {
+        let refused = place.run(&[command, &job]).expect_code(2).stderr;
+        assert!(refused.contains("set input.header = false"), "{refused}");
+    }
+    assert_eq!(summed("file = \"numbers.csv\"\nheader = false"), 30);
+}
+
 /// Writes an array of one axis.
 fn npy(place: &Place, name: &str, descr: &str, order: &str, elements: &[[u8; 8]]) {
     let shape = elements.len();

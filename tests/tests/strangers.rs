@@ -222,3 +222,17 @@ fn retry_and_runs_show_take_the_newest_run() {
     let empty = Place::new();
     assert!(empty.run(&["runs", "show"]).expect_code(2).stderr.contains("error: "));
 }
+
+#[test]
+fn what_a_failure_is_about_is_said_once() {
+    let place = Place::new();
+    std::fs::create_dir(place.path().join("photos")).unwrap();
+    place.write("photos/x.jpg", [0xFF, 0xD8, 0xFF]);
+    let text = "kind = \"images\"\ninput.files = [\"photos/x.jpg\"]\n[[params.step]]\nop = \"info\"\n";
+    let job = place.write("job.toml", text).display().to_string();
+    let finished = place.run(&["run", &job, "--store", "none"]).expect_code(1);
+    for text in [&finished.stdout, &finished.stderr] {
+        let line = text.lines().find(|line| line.contains("x.jpg")).unwrap_or_default();
+        assert_eq!(line.matches("x.jpg").count(), 1, "{finished:?}");
+    }
+}

@@ -35,10 +35,10 @@ impl CommandLine {
     ///
     /// # Errors
     /// The current directory is gone.
-    pub(super) fn current() -> std::io::Result<Self> {
+    pub(super) fn current() -> Result<Self, UsageError> {
         let text = |argument: OsString| path_text(Path::new(&argument));
         Ok(Self {
-            directory: path_text(&env::current_dir()?),
+            directory: path_text(&env::current_dir().map_err(no_directory)?),
             arguments: env::args_os().map(text).collect(),
             version: VERSION.to_owned(),
         })
@@ -93,6 +93,14 @@ impl CommandLine {
             Err(error) => Err(unknown(&error)),
         }
     }
+}
+
+/// The run is to go on from where it was begun.
+fn no_directory(error: std::io::Error) -> UsageError {
+    UsageError(format!(
+        "the current directory can't be told, and a run that is kept goes on from there: {error}; go to one that is \
+         there (cd), or keep nothing (--store none)"
+    ))
 }
 
 fn unknown(why: &dyn std::fmt::Display) -> UsageError {

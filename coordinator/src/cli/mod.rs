@@ -143,6 +143,18 @@ fn dispatch(cli: Cli, kinds: Kinds, out: &mut dyn Write) -> anyhow::Result<Exit>
     }
 }
 
+/// In a directory that has been deleted nothing is found, which is told where something was not.
+fn where_we_are(messages: &[String], gone: bool) -> &'static str {
+    let missed = |message: &String| {
+        !message.contains("current directory")
+            && ["No such file", "no such file", "does not exist"].iter().any(|part| message.contains(part))
+    };
+    match gone && messages.iter().any(missed) {
+        true => "  the current directory has been deleted: go to one that is there (cd)\n",
+        false => "",
+    }
+}
+
 /// `error: …` for each thing that is wrong.
 fn error_text(error: &anyhow::Error, colour: bool) -> String {
     let red = if colour { AnsiColor::Red.on_default().bold() } else { Style::new() };
@@ -156,5 +168,10 @@ fn error_text(error: &anyhow::Error, colour: bool) -> String {
             vec![text + &advice]
         }
     };
-    messages.iter().map(|message| format!("{red}error{red:#}: {}\n", for_screen(message, false))).collect()
+    let lost = where_we_are(&messages, std::env::current_dir().is_err());
+    messages
+        .iter()
+        .map(|message| format!("{red}error{red:#}: {}\n", for_screen(message, false)))
+        .collect::<String>()
+        + lost
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::args::{AgainArgs, Changed, ResumeArgs, RetryArgs, RunArgs, settings};
+use super::args::{AgainArgs, Changed, ResumeArgs, RetryArgs, RunArgs};
 use super::exit::{Exit, UsageError};
 use super::line::CommandLine;
 use super::logging::Verbosity;
@@ -73,7 +73,7 @@ fn go_on(
 ) -> anyhow::Result<Exit> {
     let details = store.details(info)?;
     let line = CommandLine::from_json(&details.options)?;
-    let mut over = settings(&args.workers, &args.limits, &args.failures);
+    let mut over = args.run_flags.0.clone();
     // Typed here, used there.
     over.worker_program = over.worker_program.map(std::path::absolute).transpose()?;
     let show = args.show.clone().absolute()?;

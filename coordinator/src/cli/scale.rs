@@ -11,7 +11,7 @@ use super::args::ScaleArgs;
 use super::exit::{Exit, UsageError};
 use super::logging::Verbosity;
 use super::text::write_out;
-use crate::job::{self, Kinds};
+use crate::job::{self, Kinds, Workers};
 use crate::output::{AtomicFile, Existing, ResultSettings, check_target, json_for_screen};
 use crate::pool::{Control, Controlled, End, LocalWorkers};
 use crate::run::{self, Keep, Run};
@@ -78,7 +78,8 @@ pub(super) fn scale(
         End::BadInput(why) => return Err(UsageError(why).into()),
         other => anyhow::bail!("the job could not be run to its end: {other:?}"),
     }
-    let Some(scaling) = analyse(&measured) else { return Ok(Exit::Usage) };
+    let cores = Workers::Auto.count().get();
+    let Some(scaling) = analyse(&measured, cores) else { return Ok(Exit::Usage) };
     tell(args, &warm_up, &scaling, &measured, out)?;
     Ok(if failed > 0 { Exit::TasksFailed } else { Exit::Ok })
 }
@@ -178,7 +179,14 @@ fn to_json(job: &str, scaling: &Scaling) -> Value {
             "serial_seconds": fit.serial_seconds,
             "parallel_seconds": fit.parallel_seconds,
             "misfit": fit.misfit,
+            "fitted_up_to": scaling.fitted,
         })
     });
-    json!({ "job": job, "rows": rows.collect::<Vec<_>>(), "amdahl": amdahl, "recommended_workers": scaling.recommended })
+    json!({
+        "job": job,
+        "rows": rows.collect::<Vec<_>>(),
+        "amdahl": amdahl,
+        "recommended_workers": scaling.recommended,
+        "too_short": scaling.too_short,
+    })
 }

@@ -3,8 +3,11 @@
 //! [`load`] collects everything that is wrong with a job file, so that one look at the errors is enough to
 //! mend it.
 
+mod entry;
 mod file;
+mod how;
 mod kinds;
+mod knobs;
 pub mod reference;
 mod schema;
 mod settings;
@@ -21,8 +24,8 @@ use jobs::{BadValue, ItemsFrom, Kind, Plan, PlanOptions, Presenter, Section};
 pub use file::{LARGEST, read};
 pub(crate) use kinds::section_name;
 pub use kinds::{Kinds, find_kind};
+pub use knobs::{RunFlags, RunSettings};
 pub use schema::schema;
-pub use settings::RunSettings;
 pub use values::Workers;
 
 use crate::output::Format;

@@ -6,20 +6,8 @@ use jobs::Kind;
 
 use super::kinds::section_name;
 
-/// A key of a job file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry {
-    /// Its path: `run.workers`; `params.step.op` for the key `op` of each `[[params.step]]`.
-    pub path: (&'static str, &'static str),
-    /// Its type, in words.
-    pub kind: &'static str,
-    /// What holds where it is absent; `None`: nothing does.
-    pub default: Option<&'static str>,
-    /// What it means, in one line.
-    pub about: &'static str,
-    /// A value as it would stand in a job file.
-    pub example: &'static str,
-}
+pub use super::entry::Entry;
+pub use super::knobs::RUN;
 
 /// The keys that stand in no table.
 pub const TOP: [Entry; 2] = [
@@ -39,81 +27,6 @@ pub const TOP: [Entry; 2] = [
     },
 ];
 
-/// The keys of `[run]`; each but `fail_fast`'s opposite has a flag of the same name, which wins.
-pub const RUN: [Entry; 17] = [
-    run(
-        "workers",
-        "\"auto\", or integer",
-        Some("\"auto\""),
-        "how many worker processes; auto: one for each usable CPU",
-        "4",
-    ),
-    run(
-        "order",
-        "\"input\" or \"completion\"",
-        Some("\"input\""),
-        "the order of the results: that of the input, or as they come",
-        "\"completion\"",
-    ),
-    run("retries", "integer", Some("2"), "how many times a task is tried again", "0"),
-    run(
-        "retry_on",
-        "list of texts",
-        Some("all but error and panic; those too, where the kind is not deterministic"),
-        "after which failures a task is tried again: error, panic, signal, exit, timeout, memory, protocol",
-        "[\"signal\", \"timeout\"]",
-    ),
-    run(
-        "timeout",
-        "time",
-        Some("none"),
-        "a worker whose task takes longer is killed, and the attempt counts as failed",
-        "\"30s\"",
-    ),
-    run(
-        "soft_timeout",
-        "time",
-        Some("none"),
-        "a task that takes longer is warned about and marked `slow`",
-        "\"5s\"",
-    ),
-    run(
-        "batch",
-        "\"auto\", or integer",
-        Some("\"auto\""),
-        "how many tasks are sent to a worker at once; auto: a few milliseconds of work",
-        "16",
-    ),
-    run("memory", "size", Some("none"), "address space of each worker", "\"1GiB\""),
-    run("cpu_seconds", "integer", Some("none"), "processor time of each worker, over all its tasks", "600"),
-    run("open_files", "integer", Some("none"), "open files of each worker, 16 or more", "256"),
-    run("file_size", "size", Some("none"), "size of each file that a worker writes", "\"100MB\""),
-    run("priority", "integer", Some("0"), "the job's priority; higher goes first", "10"),
-    run(
-        "max_tasks_per_worker",
-        "integer",
-        Some("none"),
-        "a worker is replaced after this many tasks",
-        "10000",
-    ),
-    run(
-        "max_memory_growth",
-        "size",
-        Some("none"),
-        "a worker is replaced once its memory has grown by this much",
-        "\"200MiB\"",
-    ),
-    run(
-        "max_failures",
-        "integer",
-        Some("none"),
-        "the run stops once more than this many tasks have failed for good",
-        "10",
-    ),
-    run("fail_fast", "true or false", Some("false"), "the same as max_failures = 0", "true"),
-    run("grace", "time", Some("\"10s\""), "how long running tasks may go on after Ctrl-C", "\"1m\""),
-];
-
 /// The key of `[output]` that every kind has.
 pub const OUTPUT: [Entry; 1] = [Entry {
     path: ("output", "path"),
@@ -122,24 +35,6 @@ pub const OUTPUT: [Entry; 1] = [Entry {
     about: "where the results go: a .jsonl or .csv file that appears when it is complete",
     example: "\"out/primes.jsonl\"",
 }];
-
-const fn run(
-    name: &'static str,
-    kind: &'static str,
-    default: Option<&'static str>,
-    about: &'static str,
-    example: &'static str,
-) -> Entry {
-    Entry { path: ("run", name), kind, default, about, example }
-}
-
-impl Entry {
-    /// `run.workers`.
-    pub fn full_name(&self) -> String {
-        let (table, name) = self.path;
-        if table.is_empty() { name.to_owned() } else { format!("{table}.{name}") }
-    }
-}
 
 /// The keys of a kind.
 pub fn of_kind(kind: &dyn Kind) -> Vec<Entry> {
@@ -217,6 +112,43 @@ mod tests {
         known.sort_unstable();
         told.sort_unstable();
         assert_eq!(told, known);
+    }
+
+    #[test]
+    fn the_default_that_is_told_is_the_one_that_holds() {
+        let options = |run: &str| {
+            let text = format!("kind = \"echo\"\ninput.texts = [\"a\"]\n[run]\n{run}\n");
+            let run = load(&text).unwrap();
+            format!("{:?} {:?}", run.pool_options(KINDS[0]), run.result_order())
+        };
+        let mut held = 0;
+        for entry in RUN {
+            let name = entry.path.1;
+            // Others are told in words.
+            let Some(default) = entry
+                .default
+                .filter(|default| toml::from_str::<toml::Table>(&format!("x = {default}")).is_ok())
+            else {
+                continue;
+            };
+            assert_eq!(options(&format!("{name} = {default}")), options(""), "{name}");
+            held += 1;
+        }
+        assert!(held >= 7, "only {held} defaults are values");
+    }
+
+    #[test]
+    fn every_knob_changes_what_is_run() {
+        let told = |run: &RunSettings| format!("{:?} {:?}", run.pool_options(KINDS[0]), run.result_order());
+        for entry in RUN {
+            let text = format!(
+                "kind = \"echo\"\ninput.texts = [\"a\"]\n{} = {}\n",
+                entry.full_name(),
+                entry.example
+            );
+            let run = load(&text).unwrap();
+            assert_ne!(told(&run), told(&RunSettings::default()), "nothing reads {}", entry.full_name());
+        }
     }
 
     #[test]

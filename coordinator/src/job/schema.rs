@@ -16,7 +16,7 @@ pub fn schema(kinds: Kinds) -> Value {
     for table in ["input", "params", "output"] {
         properties.insert(table.into(), json!({ "type": "object" }));
     }
-    properties.insert("run".into(), closed(object_of(&reference::RUN)));
+    properties.insert("run".into(), closed(object_of(reference::RUN)));
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "A job file of coordinator",
@@ -176,7 +176,9 @@ mod tests {
     #[test]
     fn every_key_has_a_type_that_its_example_fits() {
         let kinds = jobs::registry().iter().flat_map(|kind| reference::of_kind(*kind));
-        for entry in kinds.chain(reference::TOP).chain(reference::RUN).chain(reference::OUTPUT) {
+        for entry in
+            kinds.chain(reference::TOP).chain(reference::RUN.iter().copied()).chain(reference::OUTPUT)
+        {
             let name = entry.full_name();
             let shape = shape(entry.kind).unwrap_or_else(|| panic!("{name}: what is {:?}?", entry.kind));
             let example = value_of(entry.example).unwrap_or_else(|| panic!("{name}: {}", entry.example));

@@ -163,6 +163,15 @@ pub fn cpu_seconds(text: &str) -> Result<u64, ValueError> {
     whole::<NonZeroU64>(text).map(NonZeroU64::get)
 }
 
+/// A priority.
+///
+/// # Errors
+/// It is no whole number, or too far from 0.
+pub fn priority(text: &str) -> Result<i32, ValueError> {
+    let message = || format!("not a priority; for example 0, 10 or -5, within {} and {}", i32::MIN, i32::MAX);
+    text.parse().map_err(|_| ValueError::new(message()))
+}
+
 /// A whole number that fits `T`.
 ///
 /// # Errors

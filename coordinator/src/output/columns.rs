@@ -26,6 +26,12 @@ pub(super) fn input_or_id(outcome: &Outcome<'_>, presenter: &dyn Presenter, line
     }
 }
 
+/// A failure's message without the input that it begins with, for places where the input stands before it.
+pub(super) fn without_input<'a>(message: &'a str, input: &str) -> &'a str {
+    let rest = message.strip_prefix(input).and_then(|rest| rest.strip_prefix(": "));
+    rest.filter(|rest| !input.is_empty() && !rest.is_empty()).unwrap_or(message)
+}
+
 /// Appends `worker-3`.
 pub(super) fn push_worker(number: u32, line: &mut String) {
     line.push_str("worker-");

@@ -47,8 +47,9 @@ fn is_store(time: &TimeSummary) -> bool {
 
 /// What kept the run from going faster, and what to do about it; none where it was the tasks themselves.
 pub(crate) fn hint(summary: &Summary) -> Option<&'static str> {
-    // How a run that was stopped would have gone on is not known.
-    if summary.wall_seconds < WORTH_TELLING || summary.interrupted {
+    // How a run that was stopped would have gone on is not known, nor what one without tasks would have come to.
+    let nothing = summary.tasks.ok + summary.tasks.failed == 0;
+    if summary.wall_seconds < WORTH_TELLING || summary.interrupted || nothing {
         return None;
     }
     let [starting, planning, tasks, output, ending] = parts(&summary.time).map(|(part, _)| part);
@@ -93,7 +94,7 @@ fn busiest(summary: &Summary) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::summary::WorkerSummary;
+    use crate::summary::{TaskCounts, WorkerSummary};
 
     fn summary(time: TimeSummary, busy: f64) -> Summary {
         let worker = WorkerSummary {
@@ -103,7 +104,15 @@ mod tests {
             tasks: 1_000,
             busy_seconds: busy,
         };
-        Summary { wall_seconds: 10.0, workers: 1, per_worker: vec![worker], time, ..Summary::default() }
+        let tasks = TaskCounts { planned: 1_000, ok: 1_000, ..TaskCounts::default() };
+        Summary {
+            wall_seconds: 10.0,
+            workers: 1,
+            tasks,
+            per_worker: vec![worker],
+            time,
+            ..Summary::default()
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 use jobs::Presenter;
 use jobs::words::shortened;
 
-use super::columns::{INPUT_LENGTH, input_or_id};
+use super::columns::{INPUT_LENGTH, input_or_id, without_input};
 use super::destination::Destination;
 use super::escape::{defuse, json_for_screen, printable};
 use super::held_back::{hint, time_line};
@@ -51,7 +51,7 @@ impl FailureTally {
                 input_or_id(&outcome, presenter, &mut input);
                 line.push_str(&shortened(&input, INPUT_LENGTH));
                 line.push_str(": ");
-                line.push_str(&shortened(&failure.message, MESSAGE_LENGTH));
+                line.push_str(&shortened(without_input(&failure.message, &input), MESSAGE_LENGTH));
                 defuse(&mut line, 0);
                 group.first.insert(outcome.task.0, line);
                 if group.first.len() > SHOWN {

@@ -6,7 +6,7 @@ use anstyle::{AnsiColor, Style};
 use jobs::Presenter;
 use jobs::words::shortened;
 
-use super::columns::{INPUT_LENGTH, input_or_id, push_worker};
+use super::columns::{INPUT_LENGTH, input_or_id, push_worker, without_input};
 use super::escape::defuse;
 use crate::outcome::{Outcome, Reason};
 
@@ -58,6 +58,6 @@ fn push_failure(
     line.push_str(": ");
     line.push_str(&format!("{red}failed ({}){red:#}: ", reason.name()));
     let mark = line.len();
-    line.push_str(message);
+    line.push_str(without_input(message, &input));
     defuse(line, mark);
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::analysis::{Row, Scaling};
+use super::analysis::{Limit, Row, Scaling};
 
 /// The widest bar, in columns.
 const WIDTH: f64 = 40.0;
@@ -53,7 +53,8 @@ fn push_sentences(scaling: &Scaling, tasks: Option<u64>, text: &mut String) {
         Some(fit) => {
             let error = fit.error.map_or_else(String::new, |error| format!(" ± {}", percent(error)));
             let _ = writeln!(text, "serial fraction: {}{error} (Amdahl's law)", percent(fit.serial_fraction));
-            if fit.serial_fraction > 0.0 {
+            push_limit(scaling, text);
+            if fit.serial_fraction >= 0.0005 {
                 let most = 1.0 / fit.serial_fraction;
                 let _ = writeln!(text, "by that law, no number of workers gives a speedup above {most:.1}");
             }
@@ -65,6 +66,9 @@ fn push_sentences(scaling: &Scaling, tasks: Option<u64>, text: &mut String) {
                 );
             }
         }
+    }
+    if scaling.too_short {
+        text.push_str("the job is too short to tell: starting workers is much of it; give it more to do\n");
     }
     let most = scaling.rows.last().map_or(0, |row| row.workers);
     if let Some(tasks) = tasks.filter(|tasks| *tasks < u64::from(most)) {
@@ -81,6 +85,30 @@ fn push_sentences(scaling: &Scaling, tasks: Option<u64>, text: &mut String) {
     );
 }
 
+/// Up to how many workers the law was fitted, and how it went beyond.
+fn push_limit(scaling: &Scaling, text: &mut String) {
+    let fitted = scaling.fitted;
+    let at = |workers: u32| scaling.rows.iter().find(|row| row.workers == workers).map(|row| row.seconds);
+    let (Some(limit), Some(last)) = (scaling.limit, scaling.rows.last()) else { return };
+    let _ = match limit {
+        Limit::Cores => {
+            writeln!(
+                text,
+                "fitted up to {fitted} workers: no more cores may be used, so that more take turns"
+            )
+        }
+        Limit::Plateau => writeln!(
+            text,
+            "fitted up to {fitted} workers: from there on the time stays the same, as if no\n\
+             more tasks could run beside each other"
+        ),
+    };
+    if let Some(seconds) = at(fitted) {
+        let times = last.seconds / seconds;
+        let _ = writeln!(text, "past them, {} workers take {times:.2} x the time of {fitted}", last.workers);
+    }
+}
+
 fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
@@ -89,11 +117,12 @@ fn percent(share: f64) -> String {
 mod tests {
     use super::super::analyse;
     use super::super::analysis::tests::amdahl;
+    use super::super::measurement::Measurement;
     use super::*;
 
     #[test]
     fn the_text_tells_times_bars_the_law_and_what_to_do() {
-        let text = text(&analyse(&amdahl(0.5, &[1, 2, 4])).unwrap(), Some(3));
+        let text = text(&analyse(&amdahl(0.5, &[1, 2, 4]), 4).unwrap(), Some(3));
         for part in [
             "      2    7.500 s    1.33 x      66.7 %               50.0 %\n",
             "      1  ##########\n",
@@ -106,5 +135,27 @@ mod tests {
             assert!(text.contains(part), "{part:?} is missing in\n{text}");
         }
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
+
+    #[test]
+    fn what_is_past_the_cores_is_told_apart_from_the_law() {
+        let time = |n: u32| 10.0 / f64::from(n.min(2));
+        let times: Vec<_> =
+            (1..=6).map(|workers| Measurement { workers, repeat: 1, seconds: time(workers) }).collect();
+        for (cores, why) in [(2, "no more cores may be used"), (8, "the time stays the same")] {
+            let text = text(&analyse(&times, cores).unwrap(), None);
+            for part in [
+                "serial fraction: 0.0 %",
+                "fitted up to 2 workers: ",
+                why,
+                "past them, 6 workers take 1.00 x",
+            ] {
+                assert!(text.contains(part), "{part:?} is missing in\n{text}");
+            }
+            assert!(!text.contains("no number of workers"), "{text}");
+            assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        }
+        let short = [Measurement { workers: 1, repeat: 1, seconds: 0.01 }];
+        assert!(text(&analyse(&short, 2).unwrap(), None).contains("too short to tell"));
     }
 }

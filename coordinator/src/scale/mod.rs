@@ -13,7 +13,7 @@ mod fit;
 mod measurement;
 mod svg;
 
-pub use analysis::{Row, Scaling, analyse};
+pub use analysis::{Limit, Row, Scaling, analyse};
 pub use chart::text;
 pub use counts::{order, parse_counts};
 pub use fit::{Fit, fit};

@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn the_picture_has_a_point_for_each_row_and_no_number_that_is_none() {
-        let svg = svg(&analyse(&amdahl(0.2, &[1, 2, 3, 16])).unwrap(), "a <b> & c");
+        let svg = svg(&analyse(&amdahl(0.2, &[1, 2, 3, 16]), 16).unwrap(), "a <b> & c");
         assert_eq!(svg.matches("<circle").count(), 4);
         assert!(svg.contains("Speedup of a &lt;b&gt; &amp; c"));
         assert!(svg.contains("20.0 ± 0.0 % serial"), "{svg}");

@@ -38,6 +38,20 @@ pub(super) const KEYS: &[Key] = &[
         "how the file is cut into items; the first row of a table names its columns",
         "\"csv\"",
     ),
+    input(
+        "delimiter",
+        "one character",
+        Some("\",\", in .tsv files a tab"),
+        "what stands between a table's cells",
+        "\";\"",
+    ),
+    input(
+        "header",
+        "true or false",
+        Some("true"),
+        "whether a table's first row names its columns; without it they are {1}, {2} and so on",
+        "false",
+    ),
     param(
         "argv",
         "list of texts",

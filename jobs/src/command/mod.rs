@@ -80,8 +80,11 @@ impl Kind for Command {
         if encoded.len() > MAX_SETUP_BYTES {
             errors.push(job.params.error("argv", "is too long: put a script into a file of its own"));
         }
+        let input::Source { tasks, total, inputs, doubt, .. } = source;
+        if let Some(doubt) = doubt.filter(|_| !setup.argv.iter().any(template::Template::names_columns)) {
+            errors.push(doubt);
+        }
         errors.into_result()?;
-        let input::Source { tasks, total, inputs, .. } = source;
         Ok(Plan { tasks, total, setup: encoded, combine: None, inputs })
     }
 

@@ -3,85 +3,148 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use protocol::Payloads;
 
 use super::setup::write_row;
 use crate::lines::Readable;
+use crate::table::start::{
+    Problem, Start, delimiter_hint, doubtful_header, has_line, is_number, name, other_encoding,
+};
+use crate::table::{BYTE_ORDER_MARK, Fed, Limits, LineCounter, OpenQuote, RowReader};
 use crate::{PlanError, Tasks};
 
 /// The longest row, in bytes: what a message can carry, and more than any sensible table has.
 const LONGEST: usize = 32 << 10;
 /// The most columns.
 const MOST_COLUMNS: usize = 1_000;
+const LIMITS: Limits = Limits { bytes: LONGEST, cells: MOST_COLUMNS };
 
-/// Rows of a table whose first row names its columns.
+/// How the job file says that the table is written; `None` where it says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) delimiter: Option<u8>,
+    pub(super) header: Option<bool>,
+    /// What stands between cells where nothing is said.
+    pub(super) usual_delimiter: u8,
+}
+
+/// An opened table.
+pub(super) struct Opened {
+    pub(super) rows: Rows,
+    /// The names of its columns; their numbers, from 1, where it has none.
+    pub(super) columns: Vec<String>,
+    /// What speaks against the first row's being names, unless one of them is used as such.
+    pub(super) doubt: Option<Problem>,
+}
+
+/// Rows of a table.
 pub(super) struct Rows {
     name: String,
     reader: BufReader<File>,
-    core: Box<Reader>,
-    record: Vec<u8>,
-    ends: Vec<usize>,
-    // How many columns the header has; 0 while it is being read.
+    core: RowReader,
+    lines: LineCounter,
+    // The line in which the row starts that is read now, or was last.
+    line: u64,
+    // How many columns there are; 0 while the first row is being read.
     columns: usize,
+    // The first row is one of the tasks, and still to be handed out.
+    first: bool,
 }
 
 impl Rows {
-    /// Opens a table, and reads the names of its columns.
-    pub(super) fn open(mut source: Readable, delimiter: u8) -> Result<(Self, Vec<String>), PlanError> {
-        let reader = source.open()?;
-        let core = Box::new(ReaderBuilder::new().delimiter(delimiter).build());
-        let (record, ends) = (vec![0; LONGEST], vec![0; MOST_COLUMNS]);
-        let mut rows = Self { name: source.name(), reader, core, record, ends, columns: 0 };
-        let Some(count) = rows.read()? else {
-            return Err(PlanError(format!("{}: is empty: the first line names the columns", rows.name)));
-        };
-        let name = |cell: &[u8]| String::from_utf8_lossy(cell).trim().to_owned();
-        let mut names: Vec<String> = rows.cells(count).map(name).collect();
-        if let Some(first) = names.first_mut() {
-            *first = first.trim_start_matches('\u{feff}').to_owned();
+    /// Opens a table, and reads its first row.
+    pub(super) fn open(mut source: Readable, written: Written) -> Result<Opened, Problem> {
+        let reader = source.open().map_err(|error| error.0)?;
+        let delimiter = written.delimiter.unwrap_or(written.usual_delimiter);
+        let core = RowReader::new(delimiter, LIMITS);
+        let lines = LineCounter::default();
+        let mut rows = Self { name: source.name(), reader, core, lines, line: 1, columns: 0, first: false };
+        rows.look(written.delimiter, delimiter)?;
+        if !rows.read().map_err(|error| error.0)? {
+            return Err(format!("{}: is empty: the first line names the columns", rows.name).into());
         }
-        rows.columns = count;
-        Ok((rows, names))
+        rows.columns = rows.core.len();
+        rows.first = written.header == Some(false);
+        let columns = match written.header {
+            Some(false) => (1..=rows.columns).map(|number| number.to_string()).collect(),
+            _ => rows.core.cells().map(|cell| name(cell).trim_start_matches('\u{feff}').to_owned()).collect(),
+        };
+        let number = rows.core.cells().find(|cell| is_number(cell)).filter(|_| written.header.is_none());
+        let doubt = number.map(|cell| {
+            let problem = doubtful_header(cell, "columns are then named {1}, {2} and so on");
+            Problem { message: format!("{}: {}", rows.name, problem.message), ..problem }
+        });
+        Ok(Opened { rows, columns, doubt })
+    }
+
+    /// Looks at what is there of the table's beginning, and takes the mark off.
+    fn look(&mut self, given: Option<u8>, delimiter: u8) -> Result<(), Problem> {
+        let name = self.name.clone();
+        let start = self.reader.fill_buf().map_err(|error| format!("{name}: can't be read: {error}"))?;
+        if let Some(other) = other_encoding(start) {
+            return Err(format!("{name}: {other}").into());
+        }
+        // More may come: only what is in sight can tell.
+        let sighted = Start { bytes: start, is_whole: false };
+        if given.is_none()
+            && let Some(other) = sighted.other_delimiter(delimiter)
+        {
+            let shown = char::from(other).escape_default();
+            return Err(Problem {
+                message: format!("{name}: its first rows are cells with '{shown}' between them"),
+                hint: Some(delimiter_hint(other)),
+            });
+        }
+        let mark = if start.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
+        self.reader.consume(mark);
+        Ok(())
     }
 
     fn error(&self, problem: &str) -> PlanError {
-        PlanError(format!("{}:{}: {problem}", self.name, self.core.line()))
+        PlanError(format!("{}:{}: {problem}", self.name, self.line))
     }
 
-    /// The cells of the row that was read last, which has `count` of them.
-    fn cells(&self, count: usize) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts
-            .zip(&self.ends)
-            .take(count)
-            .map(|(start, end)| self.record.get(start..*end).unwrap_or_default())
-    }
-
-    /// Reads the next row, and returns how many cells it has; `None` at the end.
-    fn read(&mut self) -> Result<Option<usize>, PlanError> {
-        let (mut bytes, mut cells) = (0, 0);
+    /// Reads the next row; `false` at the end.
+    fn read(&mut self) -> Result<bool, PlanError> {
+        self.skip_empty_lines()?;
+        self.line = self.lines.line();
         loop {
-            let input = self.reader.fill_buf();
-            let input = input.map_err(|error| PlanError(format!("{}: can't be read: {error}", self.name)))?;
-            let (record, ends) = (self.record.get_mut(bytes..), self.ends.get_mut(cells..));
-            let (result, read, written, ended) =
-                self.core.read_record(input, record.unwrap_or_default(), ends.unwrap_or_default());
-            self.reader.consume(read);
-            (bytes, cells) = (bytes + written, cells + ended);
-            match result {
-                ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::Record => return Ok(Some(cells)),
-                ReadRecordResult::End => return Ok(None),
-                ReadRecordResult::OutputFull => {
-                    return Err(self.error(&format!("the row is longer than {LONGEST} bytes")));
-                }
-                ReadRecordResult::OutputEndsFull => {
+            let input = input(&mut self.reader, &self.name)?;
+            if input.is_empty() {
+                let open = "a quoted cell of the row that starts here is never closed";
+                return self.core.end().map_err(|OpenQuote| self.error(open));
+            }
+            let (taken, fed) = self.core.feed(input);
+            self.lines.pass(input.get(..taken).unwrap_or_default());
+            self.reader.consume(taken);
+            match fed {
+                Fed::Row => return Ok(true),
+                Fed::More => {}
+                Fed::TooLong => return Err(self.error(&format!("the row is longer than {LONGEST} bytes"))),
+                Fed::TooWide => {
                     return Err(self.error(&format!("the row has more than {MOST_COLUMNS} cells")));
                 }
             }
         }
     }
+
+    /// They are no rows: the next one starts behind them.
+    fn skip_empty_lines(&mut self) -> Result<(), PlanError> {
+        loop {
+            let input = input(&mut self.reader, &self.name)?;
+            let empty = input.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+            let all = empty == input.len();
+            self.lines.pass(input.get(..empty).unwrap_or_default());
+            self.reader.consume(empty);
+            if !all || empty == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn input<'a>(reader: &'a mut BufReader<File>, name: &str) -> Result<&'a [u8], PlanError> {
+    reader.fill_buf().map_err(|error| PlanError(format!("{name}: can't be read: {error}")))
 }
 
 impl Tasks for Rows {
@@ -89,15 +152,17 @@ impl Tasks for Rows {
         let before = into.len();
         while into.len() - before < max {
             // Rather hand over what there is than wait for a writer.
-            if into.len() > before && !self.reader.buffer().contains(&b'\n') {
+            if into.len() > before && !has_line(self.reader.buffer()) {
                 break;
             }
-            let Some(count) = self.read()? else { return Ok(into.len() > before) };
-            if count != self.columns {
-                let columns = self.columns;
-                return Err(self.error(&format!("the row has {count} cells, and the header {columns}")));
+            if !std::mem::take(&mut self.first) && !self.read()? {
+                return Ok(into.len() > before);
             }
-            into.push_with(|payload| write_row(self.cells(count), payload));
+            let (count, columns) = (self.core.len(), self.columns);
+            if count != columns {
+                return Err(self.error(&format!("the row has {count} cells, and the first one {columns}")));
+            }
+            into.push_with(|payload| write_row(self.core.cells(), payload));
         }
         Ok(true)
     }

@@ -99,6 +99,11 @@ impl Template {
         self.0.iter().any(|part| matches!(part, Part::Item | Part::Column(_)))
     }
 
+    /// True where it has a place for a column.
+    pub(super) fn names_columns(&self) -> bool {
+        self.0.iter().any(|part| matches!(part, Part::Column(_)))
+    }
+
     /// True where it is the same for every task.
     pub(super) fn is_plain(&self) -> bool {
         self.0.iter().all(|part| matches!(part, Part::Text(_)))

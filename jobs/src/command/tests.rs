@@ -6,8 +6,8 @@ use protocol::{Context, Handler, Task, TaskId};
 use serde_json::Value;
 
 use super::Command;
-use crate::Kind;
 use crate::testing::{Done, errors, errors_in, plan_in, run, run_in};
+use crate::{Kind, Tasks};
 
 fn json(done: &Done) -> Value {
     serde_json::from_str(&done.json).unwrap()
@@ -224,16 +224,112 @@ fn a_table_gives_its_cells_by_name() {
     let (done, _) = run_in(folder.path(), toml);
     assert_eq!(outputs(&done), ["a, \"b\"\nc|cat", "|dog"]);
     assert_eq!(done[0].input, "cat,\"a, \"\"b\"\"\nc\"");
-    std::fs::write(folder.path().join("t.csv"), "name,note\ncat\n").unwrap();
-    let (_, mut plan) = plan_in(folder.path(), toml).unwrap();
-    let error = plan.tasks.next(9, &mut protocol::Payloads::new()).unwrap_err().to_string();
-    assert!(
-        error.contains("t.csv:2: the row has 1 cells, and the header 2") || error.contains("t.csv:3:"),
-        "{error}"
-    );
+    for (text, expected) in [
+        ("name,note\ncat\n", "t.csv:2: the row has 1 cells, and the first one 2"),
+        ("name,note\r\r\na,b\r\"\r\n\",c\rcat\r", "t.csv:6: the row has 1 cells"),
+        (
+            "name,note\na,b\n\nx,\"y\nz\n",
+            "t.csv:4: a quoted cell of the row that starts here is never closed",
+        ),
+    ] {
+        std::fs::write(folder.path().join("t.csv"), text).unwrap();
+        let (_, mut plan) = plan_in(folder.path(), toml).unwrap();
+        let mut payloads = protocol::Payloads::new();
+        let error = loop {
+            match plan.tasks.next(9, &mut payloads) {
+                Ok(more) => assert!(more, "{text:?}"),
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert!(error.contains(expected), "{error}");
+    }
     let wrong = errors_in(folder.path(), &toml.replace("{note}", "{nota}"));
     assert!(wrong.contains("`params.argv[2]`: `{nota}` is no column of the input"), "{wrong}");
     assert!(wrong.contains("the columns are: name, note"), "{wrong}");
+}
+
+#[test]
+fn a_table_without_a_header_is_refused_until_the_job_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("t.csv"), "5,a\r7,b\r").unwrap();
+    let toml = |header: &str, argument: &str| {
+        format!(
+            "kind = \"command\"\ninput.file = \"t.csv\"\n{header}\nparams.argv = [\"printf\", \"%s\", \"{argument}\"]"
+        )
+    };
+    let refused = errors_in(folder.path(), &toml("", "{}"));
+    assert!(
+        refused.contains("`input.file`") && refused.contains("is it a row like the others?"),
+        "{refused}"
+    );
+    assert!(refused.contains("set input.header = false"), "{refused}");
+    assert_eq!(outputs(&run_in(folder.path(), &toml("input.header = false", "{2}{1}")).0), ["a5", "b7"]);
+    assert_eq!(outputs(&run_in(folder.path(), &toml("input.header = true", "{}")).0), ["7,b"]);
+    // Whoever calls a column by its name knows that there are names.
+    assert_eq!(outputs(&run_in(folder.path(), &toml("", "{5}")).0), ["7"]);
+    let stray = errors_in(
+        folder.path(),
+        "kind = \"command\"\ninput.args = [1]\ninput.header = true\nparams.argv = [\"echo\"]",
+    );
+    assert!(stray.contains("`input.header`: means nothing for a list"), "{stray}");
+}
+
+#[test]
+fn a_table_of_another_kind_is_told_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let toml = "kind = \"command\"\ninput.file = \"t.csv\"\nparams.argv = [\"printf\", \"%s\", \"{b}\"]";
+    std::fs::write(folder.path().join("t.csv"), "a;b\n1;2\n").unwrap();
+    let refused = errors_in(folder.path(), toml);
+    assert!(refused.contains("set input.delimiter = \";\""), "{refused}");
+    assert_eq!(outputs(&run_in(folder.path(), &format!("{toml}\ninput.delimiter = \";\"")).0), ["2"]);
+    let utf_16: Vec<u8> = "a,b\n1,2\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(folder.path().join("t.csv"), utf_16).unwrap();
+    let refused = errors_in(folder.path(), toml);
+    assert!(refused.contains("is text in UTF-16LE; save it as UTF-8"), "{refused}");
+}
+
+#[test]
+fn a_thousand_tables_are_read_as_python_reads_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    for golden in crate::table::tests::goldens() {
+        std::fs::write(&path, &golden.text).unwrap();
+        let readable = crate::lines::Readable::find(&crate::ItemsFrom::File(path.clone())).unwrap();
+        let written = super::table::Written {
+            delimiter: Some(golden.delimiter as u8),
+            header: Some(false),
+            usual_delimiter: b',',
+        };
+        let opened = super::table::Rows::open(readable, written);
+        let Some([first, ..]) = golden.rows.as_deref() else {
+            assert!(golden.rows.is_none() || opened.is_err(), "{golden:?}");
+            continue;
+        };
+        let opened = opened.ok().unwrap();
+        let mut rows = opened.rows;
+        let mut payloads = protocol::Payloads::new();
+        let end = loop {
+            match rows.next(3, &mut payloads) {
+                Ok(true) => {}
+                end => break end,
+            }
+        };
+        // Rows of another length than the first are this kind's to refuse.
+        let expected: Vec<_> =
+            golden.rows.iter().flatten().take_while(|row| row.len() == first.len()).collect();
+        assert_eq!(end.is_ok(), golden.rows.iter().flatten().count() == expected.len(), "{golden:?}");
+        assert_eq!(payloads.len(), expected.len(), "{golden:?}");
+        for (payload, cells) in payloads.iter().zip(expected) {
+            let super::setup::Item::Row(row) = super::setup::Item::read(payload, Some(first.len())).unwrap()
+            else {
+                panic!("{golden:?}");
+            };
+            assert!(
+                row.iter().eq(cells.iter().map(|cell| cell.as_bytes()).collect::<Vec<_>>().iter()),
+                "{golden:?}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -167,7 +167,10 @@ impl Presenter for CountPresenter {
 
     fn text(&self, payload: &[u8], value: &[u8], line: &mut String) -> Result<(), BadValue> {
         let segment = Segment::read(payload)?;
-        *line += &sentence(&(u128::from(segment.first)..segment.end()), segment.primes(value)?);
+        // The sentence is the result's: said of every segment, it would be told twice of a range that has only one.
+        let primes = segment.primes(value)?;
+        let plural = if primes == 1 { "" } else { "s" };
+        *line += &format!("{}..{}: {primes} prime{plural}", segment.first, segment.end());
         Ok(())
     }
 }

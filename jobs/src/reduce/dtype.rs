@@ -44,9 +44,13 @@ impl Dtype {
         NAMES.iter().find(|(_, short, long, _)| *short == name || *long == name).map(|(dtype, ..)| *dtype)
     }
 
-    /// The type with NumPy's code (`i8` is eight bytes there), without the byte order.
+    /// The type with NumPy's code (`i8` is eight bytes there), without the byte order, or with its name.
     pub(super) fn numpy(code: &str) -> Option<Self> {
-        NAMES.iter().find(|(.., numpy)| *numpy == code).map(|(dtype, ..)| *dtype)
+        let code = match code {
+            "?" | "bool" => "b1",
+            code => code,
+        };
+        NAMES.iter().find(|(_, _, name, numpy)| [*name, *numpy].contains(&code)).map(|(dtype, ..)| *dtype)
     }
 
     /// Its name here.

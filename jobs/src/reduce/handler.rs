@@ -3,7 +3,7 @@
 use num_bigint::BigInt;
 use protocol::{Handler, Task, TaskError};
 
-use super::csv::{ColumnKey, reduce_rows};
+use super::csv::{ColumnKey, Range, reduce_rows};
 use super::dtype::Dtype;
 use super::file::Opened;
 use super::gather::Gather;
@@ -14,6 +14,7 @@ use super::payload::{Item, Payload, Segment, Work};
 use super::setup::{Setup, Source};
 use super::spine::Spine;
 use crate::BadValue;
+use crate::table::RowReader;
 
 /// Leaves that are mapped together: at most 8 MiB.
 const WINDOW: u64 = 32 * LEAF;
@@ -25,12 +26,14 @@ pub(super) struct Reducer {
     setup: Setup,
     gather: Gather,
     opened: Option<Opened>,
+    // Made with the first table, for the column of the last one.
+    rows: Option<(ColumnKey, RowReader)>,
 }
 
 impl Reducer {
     /// A reducer for a job.
     pub(super) fn new(setup: Setup) -> Self {
-        Self { gather: Gather::new(setup.op), setup, opened: None }
+        Self { gather: Gather::new(setup.op), setup, opened: None, rows: None }
     }
 
     fn reduce(&mut self, payload: Payload) -> Result<Partial, TaskError> {
@@ -46,9 +49,13 @@ impl Reducer {
                     return Err(TaskError::new("a payload of rows in a job without a table"));
                 };
                 let key = ColumnKey { column, delimiter: *delimiter };
-                let place = (first, payload.from, payload.to);
+                let range = Range { first, from: payload.from, to: payload.to };
                 let path = file.path.display().to_string();
-                reduce_rows(opened, &path, place, key, label, &mut self.gather)?;
+                let (_, reader) = match self.rows.take().filter(|(known, _)| *known == key) {
+                    Some(rows) => self.rows.insert(rows),
+                    None => self.rows.insert((key, key.reader())),
+                };
+                reduce_rows(opened, &path, range, (key, label), reader, &mut self.gather)?;
                 Ok(self.gather.finish())
             }
         }

@@ -123,7 +123,7 @@ const KEYS: &[Key] = &[
         name: "op",
         kind: "operation",
         default: None,
-        about: "sum, product, min, max, and, or, xor, count, mean, variance or stddev",
+        about: "sum, product, min, max, and, or, xor, count, mean, variance or stddev; add is sum, and multiply product",
         example: "\"sum\"",
     },
     Key {

@@ -54,8 +54,13 @@ impl Op {
         }
     }
 
-    /// The operation with this name.
+    /// The operation with this name, or with the field's other word for it.
     pub(super) fn named(name: &str) -> Option<Self> {
+        let name = match name {
+            "add" => "sum",
+            "multiply" => "product",
+            name => name,
+        };
         Self::ALL.into_iter().find(|op| op.name() == name)
     }
 
@@ -108,8 +113,23 @@ pub(super) fn refuse(name: &str) -> (String, String) {
     )
 }
 
+/// What an operation is called elsewhere, where that looks nothing like its name here.
+const ELSEWHERE: [(Op, &[&str]); 9] = [
+    (Op::Sum, &["plus", "+", "total", "addition", "adds"]),
+    (Op::Product, &["times", "*", "mul", "prod", "multiplication", "factorial"]),
+    (Op::Mean, &["avg", "average", "arithmetic mean"]),
+    (Op::Variance, &["var"]),
+    (Op::Stddev, &["std", "sd", "stdev", "sigma", "std_dev", "standard deviation"]),
+    (Op::Count, &["len", "length", "size", "n", "number"]),
+    (Op::Min, &["minimum", "least", "smallest"]),
+    (Op::Max, &["maximum", "greatest", "largest"]),
+    (Op::And, &["all"]),
+];
+
 fn suggest(name: &str) -> String {
-    match nearest(name, Op::ALL.map(Op::name)) {
+    let lower = name.to_lowercase();
+    let known = ELSEWHERE.iter().find(|(_, names)| names.contains(&lower.as_str())).map(|(op, _)| op.name());
+    match known.or_else(|| nearest(name, Op::ALL.map(Op::name))) {
         Some(op) => format!("did you mean {op:?}? operations: {}", names()),
         None => format!("operations: {}", names()),
     }
@@ -145,5 +165,19 @@ mod tests {
     fn a_misspelt_operation_is_told_the_nearest_one() {
         assert!(refuse("summ").1.contains("did you mean \"sum\"?"));
         assert!(refuse("SUM").1.contains("did you mean \"sum\"?"));
+        for (name, op) in [
+            ("avg", "mean"),
+            ("Average", "mean"),
+            ("std", "stddev"),
+            ("var", "variance"),
+            ("prod", "product"),
+        ] {
+            assert!(refuse(name).1.contains(&format!("did you mean {op:?}?")), "{name}");
+        }
+    }
+
+    #[test]
+    fn add_and_multiply_are_words_for_sum_and_product() {
+        assert_eq!((Op::named("add"), Op::named("multiply")), (Some(Op::Sum), Some(Op::Product)));
     }
 }

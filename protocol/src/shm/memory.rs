@@ -8,8 +8,10 @@ use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::{self, NonNull};
 
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create};
+use rustix::fs::{SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+
+use super::file::memfd;
 
 const SEALS: SealFlags =
     SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::FUTURE_WRITE).union(SealFlags::SEAL);
@@ -72,7 +74,7 @@ impl Memory {
     /// # Errors
     /// No address space, or no more descriptors.
     pub(crate) fn new(length: usize) -> io::Result<Self> {
-        let file = memfd_create("coordinator-payloads", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+        let file = memfd("coordinator-payloads")?;
         ftruncate(&file, length as u64)?;
         let access = ProtFlags::READ | ProtFlags::WRITE;
         let mapping = Mapping::new(&file, 0..length, access, MapFlags::NORESERVE)?;
@@ -164,6 +166,8 @@ impl View {
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::{MemfdFlags, memfd_create};
+
     use super::*;
 
     const PAGE: usize = 4096;

@@ -4,6 +4,7 @@
 
 mod arena;
 mod copy;
+mod file;
 mod free;
 mod memory;
 mod outbox;

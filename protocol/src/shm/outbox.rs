@@ -8,10 +8,11 @@ use std::ops::Range;
 use std::os::fd::{AsFd, OwnedFd};
 use std::ptr;
 
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create};
+use rustix::fs::{SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate};
 use rustix::mm::{MapFlags, ProtFlags};
 
 use super::copy::copy_past_cache;
+use super::file::memfd;
 use super::memory::Mapping;
 
 /// Sealed against shrinking (reading past the end of a file that shrank would be a `SIGBUS`), growing (a worker
@@ -32,7 +33,7 @@ impl OutboxMemory {
     /// # Errors
     /// No address space, or no more descriptors.
     pub(crate) fn new(length: usize) -> io::Result<(Self, OwnedFd)> {
-        let file = memfd_create("coordinator-outbox", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+        let file = memfd("coordinator-outbox")?;
         ftruncate(&file, length as u64)?;
         fcntl_add_seals(&file, SEALS)?;
         let mapping = Mapping::new(&file, 0..length, ProtFlags::READ, MapFlags::empty())?;
@@ -102,6 +103,8 @@ impl OutboxPages {
 
 #[cfg(test)]
 mod tests {
+    use rustix::fs::{MemfdFlags, memfd_create};
+
     use super::*;
 
     const PAGE: usize = 4096;

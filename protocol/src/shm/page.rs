@@ -8,8 +8,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicU64;
 
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate, memfd_create};
+use rustix::fs::{SealFlags, fcntl_add_seals, fcntl_get_seals, fstat, ftruncate};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+
+use super::file::memfd;
 
 /// The page's size, in bytes. Smaller than or equal to a page of every machine.
 const SIZE: usize = 4096;
@@ -36,7 +38,7 @@ unsafe impl Sync for Page {}
 impl Page {
     /// Makes a page of zeros in a sealed memfd.
     pub(crate) fn new() -> io::Result<Self> {
-        let file = memfd_create("coordinator-status", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
+        let file = memfd("coordinator-status")?;
         ftruncate(&file, SIZE as u64)?;
         fcntl_add_seals(&file, SEALS)?;
         Self::map(file)
@@ -104,6 +106,8 @@ impl Drop for Page {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::Ordering::Relaxed;
+
+    use rustix::fs::{MemfdFlags, memfd_create};
 
     use super::*;
 

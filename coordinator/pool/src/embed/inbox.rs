@@ -56,6 +56,7 @@ struct Inbox {
     open: u64,
     held: usize,
     held_bytes: usize,
+    // Invariant: at every moment, submitted ≥ stats.ok + stats.failed; the difference has not ended.
     submitted: u64,
     // How many threads wait for `changed`, and the tasks that wait for room.
     waiting: usize,
@@ -187,7 +188,13 @@ impl Shared {
 
     pub(super) fn stats(&self) -> Stats {
         let inbox = self.lock();
-        Stats { submitted: inbox.submitted, unfinished: inbox.open, ..inbox.stats }
+        let Stats { ok, failed, .. } = inbox.stats;
+        // A task is counted as ended before its outcome is where it belongs, and `open` only behind that.
+        Stats {
+            submitted: inbox.submitted,
+            unfinished: inbox.submitted.saturating_sub(ok + failed),
+            ..inbox.stats
+        }
     }
 
     /// Takes nothing more in.
@@ -208,6 +215,8 @@ impl Shared {
         inbox.closed.get_or_insert_with(|| error.clone());
         inbox.ended = Some(Ended { report, error });
         inbox.open = 0;
+        // Whoever waits for the others gets an error.
+        inbox.stats.failed = inbox.submitted.saturating_sub(inbox.stats.ok);
         let left = std::mem::take(&mut inbox.lots);
         self.tell(inbox);
         left

@@ -1,6 +1,6 @@
 //! What a pool has done so far.
 
-/// Counts of a pool, at one moment.
+/// Counts of a pool, at one moment: always, `submitted` is `unfinished + ok + failed`.
 ///
 /// ```
 /// # fn example(pool: &unhurt::Pool<u64, u64>) {
@@ -17,7 +17,7 @@ pub struct Stats {
     pub unfinished: u64,
     /// Tasks that ended well.
     pub ok: u64,
-    /// Tasks that failed for good, cancelled ones included.
+    /// Tasks that failed for good, cancelled ones included, and those that a stopped pool left undone.
     pub failed: u64,
     /// Attempts that were or will be made again.
     pub retried: u64,

@@ -24,6 +24,8 @@ pub struct PoolOptions {
     pub soft_timeout: Option<Duration>,
     /// How many tasks are sent at once.
     pub batch: BatchSize,
+    /// The priority of its tasks: of all that wait, those with the highest go first.
+    pub priority: i32,
     /// Limits on each worker process.
     pub limits: Limits,
     /// A worker is replaced after this many tasks.
@@ -85,6 +87,7 @@ impl Default for PoolOptions {
             timeout: None,
             soft_timeout: None,
             batch: BatchSize::Auto,
+            priority: 0,
             limits: Limits::default(),
             max_tasks_per_worker: None,
             max_memory_growth: None,

@@ -17,6 +17,8 @@ const LARGE_COST: usize = MAX_MESSAGE;
 pub(super) struct Plan<'a> {
     source: &'a mut dyn Source,
     incoming: Incoming,
+    // Of all its tasks.
+    priority: i32,
     goes_on: bool,
     restored: Restored,
 }
@@ -41,8 +43,9 @@ pub(super) enum Planned {
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn new(source: &'a mut dyn Source) -> Self {
-        Self { source, incoming: Incoming::default(), goes_on: true, restored: Restored::default() }
+    pub(super) fn new(source: &'a mut dyn Source, priority: i32) -> Self {
+        let (incoming, restored) = (Incoming::default(), Restored::default());
+        Self { source, incoming, priority, goes_on: true, restored }
     }
 
     /// True while there may be more tasks.
@@ -94,7 +97,7 @@ impl<'a> Plan<'a> {
         let too_long = payloads.lengths().enumerate().find(|(_, length)| *length > MAX_PAYLOAD);
         if too_long.is_none() && done.is_empty() && large.is_empty() {
             results.ledger.push_all(payloads);
-            queue.put_all(payloads.lengths(), 0);
+            queue.put_all(payloads.lengths(), self.priority);
             return Planned::Some;
         }
         self.put_one_by_one(too_long.map_or(usize::MAX, |(place, _)| place), queue, results);
@@ -105,7 +108,7 @@ impl<'a> Plan<'a> {
 
     /// The first `count` tasks, some of which are done or have their payloads elsewhere.
     fn put_one_by_one(&mut self, count: usize, queue: &mut Queue, results: &mut ResultQueue<'_>) {
-        let Self { incoming: Incoming { payloads, large, done }, restored, .. } = self;
+        let Self { incoming: Incoming { payloads, large, done }, priority, restored, .. } = self;
         let mut done = done.iter().peekable();
         let mut large = large.drain(..).peekable();
         for (place, payload) in payloads.iter().take(count).enumerate() {
@@ -121,7 +124,7 @@ impl<'a> Plan<'a> {
             };
             match done.next_if(|outcome| outcome.task.0 == queue.counts().planned) {
                 None => {
-                    queue.put(cost, 0);
+                    queue.put(cost, *priority);
                 }
                 Some(outcome) => restore(&outcome, restored, queue, results),
             }
@@ -148,4 +151,57 @@ fn restore(outcome: &Outcome<'_>, restored: &mut Restored, queue: &mut Queue, re
     restored.retried += u64::from(attempts.saturating_sub(1));
     let meta = Meta { attempts, worker, micros, slow };
     results.put(task, meta, result);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+
+    use protocol::TaskId;
+    use queue::{BatchSize, Decisions, Event, Order, QueueConfig, Time, WorkerId};
+
+    use super::*;
+    use crate::outcome::OutcomeBatch;
+    use crate::pool::{Offer, PoolOptions, Sink};
+
+    struct Two;
+
+    impl Source for Two {
+        fn take(&mut self, _: usize, into: &mut Incoming) -> Supply {
+            (0..2).for_each(|_| into.payloads.push(b"payload"));
+            Supply::Some
+        }
+    }
+
+    struct Anything;
+
+    impl Sink for Anything {
+        fn offer(&mut self, batch: OutcomeBatch) -> Offer {
+            Offer::Taken(batch)
+        }
+    }
+
+    /// Which task a worker gets first if two of this priority come after one of priority 0.
+    fn first_of(priority: i32) -> TaskId {
+        let batch = BatchSize::Fixed(NonZeroU32::MIN);
+        let mut queue = Queue::new(QueueConfig { batch, ..QueueConfig::default() });
+        let (mut source, mut sink, mut decisions) = (Two, Anything, Decisions::default());
+        queue.put(1, 0);
+        let mut results = ResultQueue::new(&PoolOptions::default(), &mut sink);
+        let planned = Plan::new(&mut source, priority).take(&mut queue, &mut results);
+        assert!(matches!(planned, Planned::Some));
+        for event in [Event::Tick, Event::Started { worker: WorkerId(0) }] {
+            queue.handle(Time(0), event, &mut decisions);
+        }
+        let sent = decisions.orders.iter().find_map(|order| match order {
+            Order::Send { tasks, .. } => tasks.first().map(|leases| leases.first),
+            _ => None,
+        });
+        sent.unwrap()
+    }
+
+    #[test]
+    fn the_tasks_of_a_run_have_its_priority() {
+        assert_eq!([-1, 0, 1].map(first_of), [TaskId(0), TaskId(0), TaskId(1)]);
+    }
 }

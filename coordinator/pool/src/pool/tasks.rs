@@ -27,7 +27,7 @@ impl<'a> Tasks<'a> {
             queue: Queue::new(queue_config(options)),
             decisions: Decisions::default(),
             books: Books::new(options, ResultQueue::new(options, sink)),
-            plan: Plan::new(source),
+            plan: Plan::new(source, options.priority),
         }
     }
 

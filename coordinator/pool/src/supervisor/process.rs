@@ -19,6 +19,21 @@ use super::Exit;
 /// Among a process's flags: it is being ended (linux/sched.h).
 const PF_EXITING: u64 = 4;
 
+/// A refusal that will not change says who refuses.
+fn explained_pidfd(error: io::Error) -> io::Error {
+    if !matches!(
+        error.raw_os_error().map(Errno::from_raw),
+        Some(Errno::ENOSYS | Errno::EPERM | Errno::EACCES)
+    ) {
+        return error;
+    }
+    let message = format!(
+        "no descriptor for a process (pidfd_open): {error}; it takes Linux 5.4 or newer, and a sandbox (seccomp) that \
+         allows this call"
+    );
+    io::Error::new(error.kind(), message)
+}
+
 /// What to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Program {
@@ -34,6 +49,23 @@ impl Program {
             Self::Itself => OsStr::new("/proc/self/exe"),
             Self::Path(path) => path.as_os_str(),
         }
+    }
+
+    /// Where a program is not there, or may not be run, its name belongs to the error. What has run out stays what it
+    /// is.
+    fn explain(&self, error: io::Error) -> io::Error {
+        let kind = error.kind();
+        if !matches!(kind, io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) {
+            return error;
+        }
+        let path = self.path().to_string_lossy();
+        io::Error::new(
+            kind,
+            match self {
+                Self::Itself => format!("{path}: {error}; workers are started through it: mount /proc"),
+                Self::Path(_) => format!("{path}: {error}"),
+            },
+        )
     }
 }
 
@@ -64,7 +96,8 @@ impl Process {
             .stdout(Stdio::from(input.try_clone()?))
             .stderr(Stdio::from(input))
             .process_group(0)
-            .spawn()?;
+            .spawn()
+            .map_err(|error| program.explain(error))?;
         let id = i32::try_from(child.id()).map_err(|_| io::Error::other("a process id out of range"))?;
         let raw = rustix::process::Pid::from_raw(id).ok_or_else(|| io::Error::other("process id 0"))?;
         let pid = Pid::from_raw(id);
@@ -74,7 +107,7 @@ impl Process {
                 // Without a pidfd its death could not be noticed.
                 let _ = killpg(pid, Signal::SIGKILL);
                 let _ = waitid(Id::Pid(pid), WaitPidFlag::WEXITED);
-                Err(error.into())
+                Err(explained_pidfd(error.into()))
             }
         }
     }
@@ -209,6 +242,12 @@ mod tests {
         let null = std::fs::File::open("/dev/null").unwrap();
         let error = Process::spawn(&Program::Path("/no/such/program".into()), &[], null.into()).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::NotFound);
+        assert!(error.to_string().starts_with("/no/such/program: No such file"), "{error}");
+        let no_proc = Program::Itself.explain(Errno::ENOENT.into()).to_string();
+        assert!(no_proc.starts_with("/proc/self/exe: ") && no_proc.ends_with("mount /proc"), "{no_proc}");
+        assert_eq!(Program::Itself.explain(Errno::EMFILE.into()).raw_os_error(), Some(Errno::EMFILE as i32));
+        let denied = explained_pidfd(Errno::EPERM.into()).to_string();
+        assert!(denied.contains("pidfd_open") && denied.contains("Linux 5.4"), "{denied}");
     }
 
     #[test]

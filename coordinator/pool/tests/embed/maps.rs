@@ -1,10 +1,12 @@
 //! Lazy in, lazy out.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use unhurt::Pool;
 use unhurt::pool::Order;
 
-use crate::harness::Test;
-use crate::tasks::{abort_at, double, half};
+use crate::harness::{Test, wait_until};
+use crate::tasks::{Behaviour, abort_at, behave, double, half};
 
 pub(crate) const TESTS: &[Test] = &[
     ("a_map_returns_results_in_the_order_of_its_inputs", in_order),
@@ -14,6 +16,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_fold_is_the_same_for_any_number_of_workers", fold),
     ("a_fold_ends_at_the_first_failure", fold_ends),
     ("a_map_that_is_dropped_lets_the_next_one_have_the_workers", dropped),
+    ("the_counts_of_a_pool_add_up_at_every_moment", counts),
 ];
 
 fn in_order() {
@@ -93,4 +96,56 @@ fn dropped() {
     pool.join().unwrap();
     let stats = pool.stats();
     assert_eq!((stats.unfinished, stats.submitted), (0, stats.ok + stats.failed));
+}
+
+fn counts() {
+    let pool = Pool::builder().workers(2).function(half).unwrap();
+    let adds_up = || {
+        let stats = pool.stats();
+        assert_eq!(stats.submitted, stats.unfinished + stats.ok + stats.failed, "{stats:?}");
+        stats
+    };
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // One looks all the time, others as their results come.
+        scope.spawn(|| {
+            let mut last = adds_up();
+            while !over.load(Ordering::SeqCst) {
+                let stats = adds_up();
+                assert!(
+                    stats.submitted >= last.submitted && stats.ok >= last.ok && stats.failed >= last.failed
+                );
+                last = stats;
+            }
+        });
+        for (n, result) in (0..20_000_u64).zip(pool.map(0..20_000)) {
+            assert_eq!(result.is_ok(), n % 2 == 0);
+            if n % 64 == 0 {
+                let stats = adds_up();
+                assert!(stats.ok + stats.failed > n, "what has come has ended: {stats:?}");
+            }
+        }
+        for n in 0..500 {
+            let handle = pool.submit(n).unwrap();
+            if n % 3 == 0 {
+                handle.cancel();
+            }
+            adds_up();
+        }
+        pool.map(5..).next();
+        over.store(true, Ordering::SeqCst);
+    });
+    pool.join().unwrap();
+    assert_eq!(adds_up().unfinished, 0);
+    let hanging = Pool::builder().workers(1).function(behave).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("runs");
+    for _ in 0..10 {
+        hanging.submit(Behaviour::Hang(file.display().to_string())).unwrap();
+    }
+    wait_until("the task", || file.exists());
+    hanging.kill();
+    let _ = hanging.join();
+    let stats = hanging.stats();
+    assert_eq!((stats.submitted, stats.unfinished, stats.ok, stats.failed), (10, 0, 0, 10));
 }

@@ -18,7 +18,6 @@ mod watch;
 pub(super) use check::CheckArgs;
 pub(super) use command::{Cli, Command};
 pub(super) use completions::CompletionsArgs;
-pub(super) use flags::settings;
 pub(super) use kinds::KindsArgs;
 pub(super) use man::ManArgs;
 pub(super) use resume::{AgainArgs, Changed, ResumeArgs, RetryArgs};

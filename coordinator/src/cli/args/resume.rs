@@ -2,9 +2,9 @@
 
 use clap::{Args, ValueEnum};
 
-use super::flags::{FailureArgs, LimitArgs, WorkerArgs};
 use super::shown::ShowArgs;
 use super::store::StoreArgs;
+use crate::job::RunFlags;
 
 pub(crate) const RESUME_EXAMPLES: &str = "\
 Examples:
@@ -52,13 +52,7 @@ pub(crate) struct AgainArgs {
     pub(crate) store: StoreArgs,
 
     #[command(flatten)]
-    pub(crate) workers: WorkerArgs,
-
-    #[command(flatten)]
-    pub(crate) limits: LimitArgs,
-
-    #[command(flatten)]
-    pub(crate) failures: FailureArgs,
+    pub(crate) run_flags: RunFlags,
 
     #[command(flatten)]
     pub(crate) show: ShowArgs,

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use super::flags::{FailureArgs, JobArgs, LimitArgs, WorkerArgs, settings};
+use super::flags::JobArgs;
 use super::shown::ShowArgs;
 use super::store::KeepArgs;
-use crate::job::RunSettings;
+use crate::job::{RunFlags, RunSettings};
 use crate::output::Format;
 
 pub(crate) const EXAMPLES: &str = "\
@@ -37,13 +37,7 @@ pub(crate) struct RunArgs {
     pub(crate) dry_run: bool,
 
     #[command(flatten)]
-    pub(crate) workers: WorkerArgs,
-
-    #[command(flatten)]
-    pub(crate) limits: LimitArgs,
-
-    #[command(flatten)]
-    pub(crate) failures: FailureArgs,
+    pub(crate) run: RunFlags,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,
@@ -90,9 +84,7 @@ impl RunArgs {
         Self {
             job,
             dry_run: true,
-            workers: WorkerArgs::default(),
-            limits: LimitArgs::default(),
-            failures: FailureArgs::default(),
+            run: RunFlags::default(),
             output: OutputArgs::default(),
             show: ShowArgs::default(),
             keep: KeepArgs::default(),
@@ -101,6 +93,6 @@ impl RunArgs {
 
     /// What the flags say about how to run the job.
     pub(crate) fn settings(&self) -> RunSettings {
-        settings(&self.workers, &self.limits, &self.failures)
+        self.run.0.clone()
     }
 }

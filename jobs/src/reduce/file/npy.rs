@@ -136,16 +136,16 @@ impl Header {
 
     fn dtype(&self) -> Result<Dtype, NpyError> {
         let unknown = || NpyError::Dtype(self.descr.clone());
-        let order = self.descr.chars().next().ok_or_else(unknown)?;
-        let dtype = self.descr.get(order.len_utf8()..).and_then(Dtype::numpy).ok_or_else(unknown)?;
-        match order {
-            '<' => Ok(dtype),
-            '|' if dtype.size() == 1 => Ok(dtype),
-            // A single byte has no order.
-            '>' if dtype.size() == 1 => Ok(dtype),
-            '>' => Err(NpyError::BigEndian(self.descr.clone())),
-            _ => Err(unknown()),
-        }
+        let code = self.descr.strip_prefix(['<', '>', '|', '=']).unwrap_or(&self.descr);
+        let dtype = Dtype::numpy(code).ok_or_else(unknown)?;
+        // A single byte has no order; where none is named, NumPy takes the machine's.
+        let is_big = match self.descr.chars().next() {
+            _ if dtype.size() == 1 => false,
+            Some('<') => false,
+            Some('>') => true,
+            _ => cfg!(target_endian = "big"),
+        };
+        if is_big { Err(NpyError::BigEndian(self.descr.clone())) } else { Ok(dtype) }
     }
 
     fn bytes(&self, dtype: Dtype) -> Option<u128> {

@@ -23,6 +23,8 @@ pub(in crate::reduce) struct Pinned {
     pub(in crate::reduce) length: u64,
     /// Nanoseconds since 1970.
     modified: i128,
+    /// The device and the inode: which file it is, whatever its name.
+    identity: (u64, u64),
 }
 
 impl Pinned {
@@ -38,7 +40,8 @@ impl Pinned {
         }
         let file = File::open(path).map_err(describe)?;
         let now = file.metadata().map_err(describe)?;
-        Ok((Self { path: path.to_owned(), length: now.len(), modified: modified(&now) }, file))
+        let identity = (now.dev(), now.ino());
+        Ok((Self { path: path.to_owned(), length: now.len(), modified: modified(&now), identity }, file))
     }
 
     /// Appends the bytes.
@@ -46,6 +49,8 @@ impl Pinned {
         put_bytes(out, self.path.as_os_str().as_bytes());
         put_u64(out, self.length);
         put_big(out, &BigInt::from(self.modified));
+        put_u64(out, self.identity.0);
+        put_u64(out, self.identity.1);
     }
 
     /// Reads what [`put`](Self::put) wrote.
@@ -53,16 +58,20 @@ impl Pinned {
         let path = PathBuf::from(OsStr::from_bytes(reader.bytes()?));
         let length = reader.u64()?;
         let modified = i128::try_from(reader.big()?).map_err(|_| reader.bad("a time is too long"))?;
-        Ok(Self { path, length, modified })
+        let identity = (reader.u64()?, reader.u64()?);
+        Ok(Self { path, length, modified, identity })
     }
 
-    /// Fails where `file` is no longer what was planned with.
-    fn check(&self, file: &File) -> Result<(), TaskError> {
+    /// Fails if what is there under the name is no longer what was planned with. Whoever has the file open looks at its
+    /// name all the same: another file may have taken its place.
+    fn check(&self) -> Result<(), TaskError> {
         let path = self.path.display();
-        let now =
-            file.metadata().map_err(|error| TaskError::new(format!("{path}: can't be read: {error}")))?;
+        let now = std::fs::metadata(&self.path)
+            .map_err(|error| TaskError::new(format!("{path}: can't be read: {error}")))?;
         let (was, is) = (self.length, now.len());
-        let what = if is < was {
+        let what = if (now.dev(), now.ino()) != self.identity {
+            "has been replaced by another file".to_owned()
+        } else if is < was {
             format!("has shrunk from {was} to {is} bytes")
         } else if is > was {
             format!("has grown from {was} to {is} bytes")
@@ -100,7 +109,10 @@ impl Opened {
         match slot.take().filter(|opened| opened.pinned == *pinned) {
             Some(opened) => Ok(slot.insert(opened)),
             None => {
-                let (_, file) = Pinned::new(&pinned.path).map_err(TaskError::new)?;
+                let (now, file) = Pinned::new(&pinned.path).map_err(TaskError::new)?;
+                if now.identity != pinned.identity {
+                    pinned.check()?;
+                }
                 Ok(slot.insert(Self { pinned: pinned.clone(), file }))
             }
         }
@@ -117,7 +129,7 @@ impl Opened {
         len: u64,
         read: impl FnOnce(&[u8]) -> Result<T, TaskError>,
     ) -> Result<T, TaskError> {
-        self.pinned.check(&self.file)?;
+        self.pinned.check()?;
         let path = self.pinned.path.display();
         if offset.checked_add(len).is_none_or(|end| end > self.pinned.length) {
             return Err(TaskError::new(format!("{path}: the task lies beyond the file's end")));
@@ -134,7 +146,7 @@ impl Opened {
         let (value, lost) = watched(&mapped, read)
             .map_err(|error| TaskError::new(format!("{path}: can't be watched while it is read: {error}")))?;
         // Before what was read is looked at: whatever is wrong with that, a change explains it.
-        self.pinned.check(&self.file)?;
+        self.pinned.check()?;
         if lost {
             return Err(TaskError::new(format!(
                 "{path}: some of its {len} bytes from {offset} could not be read: it was cut and filled up again \
@@ -192,12 +204,29 @@ mod tests {
         let path = folder.path().join("x.bin");
         std::fs::write(&path, [7; 100]).unwrap();
         let (pinned, _) = Pinned::new(&path).unwrap();
-        std::thread::sleep(std::time::Duration::from_millis(20));
         std::fs::write(folder.path().join("new"), [8; 100]).unwrap();
         std::fs::rename(folder.path().join("new"), &path).unwrap();
+        let error = Opened::get(&mut None, &pinned).unwrap_err().message;
+        assert!(error.contains("has been replaced by another file since the job was planned"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_open_while_another_takes_its_name_is_noticed_at_the_next_part() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, new) = (folder.path().join("x.bin"), folder.path().join("new"));
+        std::fs::write(&path, [7; 100]).unwrap();
+        let (pinned, _) = Pinned::new(&path).unwrap();
         let mut slot = None;
-        let opened = Opened::get(&mut slot, &pinned).unwrap();
-        let error = opened.with(0, 100, |_| Ok(())).unwrap_err().message;
-        assert!(error.contains("has been written to since the job was planned"), "{error}");
+        Opened::get(&mut slot, &pinned).unwrap().with(0, 50, |_| Ok(())).unwrap();
+        // As like it as can be: the same length and the same time of change.
+        let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
+        std::fs::write(&new, [8; 100]).unwrap();
+        File::options().write(true).open(&new).unwrap().set_modified(modified).unwrap();
+        std::fs::rename(&new, &path).unwrap();
+        let error = Opened::get(&mut slot, &pinned).unwrap().with(50, 50, |_| Ok(())).unwrap_err().message;
+        assert!(error.contains("x.bin: has been replaced by another file since"), "{error}");
+        std::fs::remove_file(&path).unwrap();
+        let error = Opened::get(&mut slot, &pinned).unwrap().with(50, 50, |_| Ok(())).unwrap_err().message;
+        assert!(error.contains("x.bin: can't be read: No such file"), "{error}");
     }
 }

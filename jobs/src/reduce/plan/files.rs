@@ -3,10 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::input::{Array, Input, Rows};
-use crate::reduce::csv::{Wanted, read_header};
+use crate::reduce::csv::{Wanted, Written, read_header};
 use crate::reduce::dtype::Dtype;
 use crate::reduce::file::{Pinned, npy};
 use crate::spec::{Item, JobSpec, SpecError, SpecErrors, Table};
+use crate::table;
+use crate::table::start::Problem;
 
 /// The keys that say how to read files.
 pub(super) struct Options {
@@ -189,28 +191,31 @@ fn array(path: &Path, given: Option<Dtype>) -> Result<(Array, Dtype), String> {
 
 fn tables(files: &[(PathBuf, Item)], options: Options) -> Result<Input, SpecErrors> {
     options.refuse(&[&options.dtype], "tables")?;
-    let header = options.header.as_ref().map_or(Ok(true), Item::bool)?;
-    let wanted = options.column.as_ref().map_or(Ok(Wanted::Only), |item| wanted(item, header))?;
+    let header = table::header(options.header.as_ref())?;
+    let wanted =
+        options.column.as_ref().map_or(Ok(Wanted::Only), |item| wanted(item, header.unwrap_or(true)))?;
     let is_tsv = files
         .first()
         .and_then(|(path, _)| path.extension())
         .is_some_and(|name| name.eq_ignore_ascii_case("tsv"));
-    let delimiter = match &options.delimiter {
-        Some(item) => delimiter(item)?,
-        None if is_tsv => b'\t',
-        None => b',',
-    };
+    let usual_delimiter = if is_tsv { b'\t' } else { b',' };
+    let written =
+        Written { delimiter: table::delimiter(options.delimiter.as_ref())?, header, usual_delimiter };
     let mut errors = SpecErrors::default();
     let mut tables = Vec::new();
     for (path, item) in files {
-        let read = Pinned::new(path).and_then(|(file, opened)| {
-            let found = read_header(opened, delimiter, header, &wanted)
-                .map_err(|message| format!("{}: {message}", path.display()))?;
+        let read = Pinned::new(path).map_err(Problem::from).and_then(|(file, opened)| {
+            let found = read_header(opened, written, &wanted).map_err(|problem| Problem {
+                message: format!("{}: {}", path.display(), problem.message),
+                ..problem
+            })?;
             Ok(Rows { file, first: found.offset, column: found.column, is_empty: found.is_empty })
         });
         match read {
             Ok(rows) => tables.push(rows),
-            Err(message) => errors.push(options.column.as_ref().unwrap_or(item).error(message)),
+            Err(Problem { message, hint }) => {
+                errors.push(SpecError { hint, ..options.column.as_ref().unwrap_or(item).error(message) });
+            }
         }
     }
     errors.into_result()?;
@@ -218,7 +223,7 @@ fn tables(files: &[(PathBuf, Item)], options: Options) -> Result<Input, SpecErro
         Wanted::Name(name) => name.chars().take(64).collect(),
         _ => String::new(),
     };
-    Ok(Input::Tables { delimiter, label, files: tables.into() })
+    Ok(Input::Tables { delimiter: written.delimiter(), label, files: tables.into() })
 }
 
 fn wanted(item: &Item, header: bool) -> Result<Wanted, SpecError> {
@@ -230,16 +235,4 @@ fn wanted(item: &Item, header: bool) -> Result<Wanted, SpecError> {
         return Err(item.error("without a header a column has no name; give its number, counted from 1"));
     }
     Ok(Wanted::Name(name.to_owned()))
-}
-
-fn delimiter(item: &Item) -> Result<u8, SpecError> {
-    match item.text()?.as_bytes() {
-        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\"\r\n.+-".contains(byte) => {
-            Ok(*byte)
-        }
-        _ => Err(item.error(format!(
-            "{} can't stand between cells; give one character, for example \";\" or \"\\t\"",
-            item.describe()
-        ))),
-    }
 }

@@ -85,6 +85,8 @@ fn a_bad_cell_is_named_with_file_line_and_column() {
     assert!(error.contains("t.csv:2: column 2: the cell is empty"), "{error}");
     let error = sum("a,b\n1,2\n3\n", "column = 2").unwrap_err();
     assert!(error.contains("t.csv:3: column 2 is missing: the row has 1 cell(s)"), "{error}");
+    let error = sum("a;b\n1,5;2\n", "column = 'a'\ndelimiter = ';'").unwrap_err();
+    assert!(error.contains("\"1,5\" is not a number; decimals are written with a point"), "{error}");
     let error = sum("price\n1\n", "header = false").unwrap_err();
     assert!(error.contains("set input.header = true"), "{error}");
     let error = sum("n\n1\ntrue\n", "").unwrap_err();
@@ -92,9 +94,46 @@ fn a_bad_cell_is_named_with_file_line_and_column() {
 }
 
 #[test]
-fn a_line_break_in_a_quoted_field_is_refused() {
-    let error = sum("a,b\n1,\"x\ny\"\n2,z\n", "column = 1").unwrap_err();
-    assert!(error.contains("t.csv:2: a quoted field is not closed in its line"), "{error}");
+fn a_line_end_in_a_quoted_cell_ends_no_row() {
+    assert_eq!(sum("a,b\n1,\"x\ny\"\n2,z\n", "column = 1").unwrap(), 3);
+    assert_eq!(sum("a,b\n\"x\n9,9\n\",1\r\"\r\",2\r\n", "column = 2").unwrap(), 3);
+    let error = sum("a,b\n1,\"x\ny\"\n2,\"z\n", "column = 1").unwrap_err();
+    assert!(error.contains("t.csv:4: a quoted cell of the row that starts here is never closed"), "{error}");
+}
+
+#[test]
+fn a_lone_carriage_return_ends_a_line() {
+    assert_eq!(sum("x,y\r1,2\r3,4\r", "column = 'x'").unwrap(), 4);
+    assert_eq!(sum("1,2\r3,4\r", "column = 2\nheader = false").unwrap(), 6);
+    assert_eq!(sum("n\n1\r2\r\n3\r\r4\n5", "").unwrap(), 15);
+    let error = sum("n\r1\r\n2\rx\r", "").unwrap_err();
+    assert!(error.contains("t.csv:4: column 1: \"x\""), "{error}");
+}
+
+#[test]
+fn a_quote_inside_a_cell_that_begins_with_none_is_text() {
+    let text = "id,h1,h2,w,age\n1,5'10\",6'2\",170,40\n2,5,6,100,50\n";
+    assert_eq!(sum(text, "column = 'w'").unwrap(), 270);
+    assert_eq!(sum("n,note\n1,6\"\n2,\"a\"b\"\n", "column = 'n'").unwrap(), 3);
+}
+
+#[test]
+fn a_file_without_a_header_is_refused_until_the_job_says_so() {
+    let error = sum("5\n10\n15\n", "").unwrap_err();
+    assert!(error.contains("`input.file`") && error.contains("set input.header = false"), "{error}");
+    assert_eq!(sum("5\n10\n15\n", "header = false").unwrap(), 30);
+    assert_eq!(sum("5\n10\n15\n", "header = true").unwrap(), 25);
+}
+
+#[test]
+fn a_table_of_another_kind_is_told_so() {
+    let error = sum("a;b\n1;2\n", "column = 'b'").unwrap_err();
+    assert!(error.contains("set input.delimiter = \";\""), "{error}");
+    let folder = table("");
+    let utf_16: Vec<u8> = "\u{feff}n\n1\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(folder.path().join("t.csv"), utf_16).unwrap();
+    let error = run(folder.path(), "input.file = 't.csv'\nparams.op = 'sum'").unwrap_err();
+    assert!(error.contains("t.csv: is text in UTF-16; save it as UTF-8"), "{error}");
 }
 
 #[test]
@@ -129,4 +168,42 @@ fn numbers_and_booleans_in_different_tasks_are_noticed_in_the_end() {
     let folder = table("n\n1\ntrue\n");
     let error = run(folder.path(), "input.file = 't.csv'\nparams = { op = 'sum', chunk = 2 }").unwrap_err();
     assert!(error.contains("together with true and false"), "{error}");
+}
+
+#[test]
+fn a_column_of_a_thousand_tables_sums_up_as_in_python_wherever_the_cuts_fall() {
+    let folder = table("");
+    let mut summed = 0;
+    for golden in crate::table::tests::goldens() {
+        std::fs::write(folder.path().join("t.csv"), &golden.text).unwrap();
+        let delimiter = golden.delimiter;
+        let job = |column: usize, chunk: usize| {
+            format!(
+                "[input]\nfile = 't.csv'\nheader = false\ncolumn = {}\ndelimiter = '{delimiter}'\n\
+                 [params]\nop = 'sum'\nchunk = {chunk}",
+                column + 1
+            )
+        };
+        let Some(rows) = golden.rows else {
+            assert!(run(folder.path(), &job(0, 1000)).is_err(), "{:?}", golden.text);
+            continue;
+        };
+        for column in 0..rows.first().map_or(0, Vec::len) {
+            let cell = |row: &Vec<String>| {
+                row.get(column)?.trim_matches([' ', '\t', '\r', '\n']).parse::<i64>().ok()
+            };
+            let expected = rows.iter().map(cell).sum::<Option<i64>>();
+            let chunks: &[usize] = if expected.is_some() { &[1, 2, 3, 7, 1000] } else { &[1000] };
+            for chunk in chunks {
+                let result = run(folder.path(), &job(column, *chunk));
+                let Some(expected) = expected else {
+                    assert!(result.is_err(), "{:?}", golden.text);
+                    continue;
+                };
+                assert_eq!(result.unwrap()["value"], expected, "column {column} of {:?}", golden.text);
+                summed += 1;
+            }
+        }
+    }
+    assert!(summed > 1000, "{summed}");
 }

@@ -53,6 +53,26 @@ fn spacing_quotes_and_the_order_of_keys_are_free() {
 }
 
 #[test]
+fn a_type_without_a_byte_order_is_the_machines_own() {
+    for (descr, dtype) in [
+        ("=i4", Dtype::I32),
+        ("i4", Dtype::I32),
+        ("|i4", Dtype::I32),
+        ("int32", Dtype::I32),
+        ("=f4", Dtype::F32),
+        ("float32", Dtype::F32),
+        ("<u4", Dtype::U32),
+    ] {
+        assert_eq!(read(1, &PLAIN.replace("<i4", descr), 24).unwrap().dtype, dtype, "{descr}");
+    }
+    for (descr, dtype) in [("?", Dtype::Bool), ("b1", Dtype::Bool), (">u1", Dtype::U8), ("=i1", Dtype::I8)] {
+        assert_eq!(read(1, &PLAIN.replace("<i4", descr), 6).unwrap().dtype, dtype, "{descr}");
+    }
+    assert!(read(1, &PLAIN.replace("<i4", ">i4"), 24).unwrap_err().contains("newbyteorder"));
+    assert!(read(1, &PLAIN.replace("<i4", "=i3"), 24).unwrap_err().contains("elements of type =i3"));
+}
+
+#[test]
 fn what_can_not_be_reduced_is_refused_with_a_way_out() {
     let with = |from: &str, to: &str| read(1, &PLAIN.replace(from, to), 24).unwrap_err();
     assert!(with("<i4", ">i4").contains("newbyteorder"));
