@@ -21,12 +21,17 @@ struct Victim {
 
 impl Victim {
     fn new() -> Self {
+        Self::within("max_pixels = 1000000")
+    }
+
+    fn within(limit: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), b"").unwrap();
-        let text = "kind = \"images\"\n[input]\nfiles = [\"file\"]\n[params]\nmax_pixels = 1000000\n\
-                    [[params.step]]\nop = \"info\"\n";
+        let text = format!(
+            "kind = \"images\"\n[input]\nfiles = [\"file\"]\n[params]\n{limit}\n[[params.step]]\nop = \"info\"\n"
+        );
         let kind = jobs::find("images").unwrap();
-        let mut job = JobSpec::parse("test.toml", text, folder.path(), &[]).unwrap();
+        let mut job = JobSpec::parse("test.toml", &text, folder.path(), &[]).unwrap();
         let mut plan = kind.plan(&mut job, &PlanOptions::default()).unwrap();
         let mut payloads = Payloads::new();
         assert!(plan.tasks.next(1, &mut payloads).unwrap());
@@ -79,14 +84,16 @@ fn every_format_is_read() {
 }
 
 #[test]
-fn a_truncated_file_is_an_error_that_names_it() {
+fn a_truncated_file_is_an_error() {
     let mut victim = Victim::new();
     let photo = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("photos/rocket.jpg")).unwrap();
     for (name, file) in pictures().into_iter().chain([("photo", photo)]) {
         for part in 0..50 {
             let end = file.len() * part / 50;
             match victim.read(&file[..end]) {
-                Some(Err(error)) => assert!(error.message.starts_with("file: "), "{name}: {error}"),
+                Some(Err(error)) => {
+                    assert!(error.message.starts_with("can't be decoded: "), "{name}: {error}")
+                }
                 // Its frame is whole before the file is: the trailer says no more.
                 Some(Ok(())) => assert!(part >= 49, "{name} cut at {part}/50 was read"),
                 None => panic!("{name} cut at {part}/50 panicked"),
@@ -195,6 +202,55 @@ fn bombs_in_profiles_and_pixels_go_off_in_vain() {
         assert!(victim.read(&file).is_some(), "{name}");
         let grown = peak_memory() - before;
         assert!(grown < 100 << 10, "{name}: memory grew by {grown} KiB");
+    }
+}
+
+/// A file of the folder of cases that once went wrong.
+fn case(name: &str) -> Vec<u8> {
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(name)).unwrap()
+}
+
+#[test]
+fn a_profile_that_unpacks_to_half_a_gigabyte_takes_no_more_than_its_image_may() {
+    // The usual limit on pixels, which is far above this image's.
+    let mut victim = Victim::within("");
+    let file = case("iccp_bomb.png");
+    let before = peak_memory();
+    assert!(victim.read(&file).is_some());
+    let grown = peak_memory() - before;
+    assert!(grown < 80 << 10, "memory grew by {grown} KiB");
+}
+
+#[test]
+fn what_stands_behind_a_jpeg_is_ignored_and_a_cut_one_is_refused() {
+    let mut victim = Victim::new();
+    for name in ["trail_da.jpg", "trail_junk.jpg", "trailing_sos.jpg"] {
+        victim.read(&case(name)).expect("no panic").unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+    let error = victim.read(&case("noeoi.jpg")).expect("no panic").expect_err("it is cut");
+    assert!(error.message.contains("ends before the image does"), "{error}");
+    // Half of an image is no image, even with another, whole one behind it, as in a container of two.
+    for (name, file) in pictures().into_iter().take(2) {
+        let half = &file[..file.len() / 2];
+        for behind in [&file[..], &file[2..], b"film \xFF\x42 \xFF\xD9"] {
+            let error = victim.read(&[half, behind].concat()).expect("no panic").expect_err(name);
+            assert!(error.for_good, "{name}: {error}");
+            victim
+                .read(&[&file[..], behind].concat())
+                .expect("no panic")
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+}
+
+#[test]
+fn colours_that_tiff_knows_and_we_do_not_are_named() {
+    let mut victim = Victim::new();
+    for (name, colours) in [("palette.tif", "palette colours"), ("ycbcr.tif", "YCbCr")] {
+        match victim.read(&case(name)).expect("no panic") {
+            Ok(()) => panic!("{name} is read: the document says that it is not"),
+            Err(error) => assert!(error.message.contains(colours), "{name}: {error}"),
+        }
     }
 }
 

@@ -115,7 +115,10 @@ fn a_different_file_in_the_way_fails_the_task_unless_forced() {
     let text = format!("[input]\nglob = \"*.pgm\"\n{GRAY}[output]\ndir = \"out\"");
     let results = run(&text, folder.path(), false).unwrap();
     let error = results[0].1.as_ref().unwrap_err();
-    assert!(error.message.starts_with("a.pgm: ") && error.message.contains("--force"), "{error}");
+    assert!(
+        error.message.contains("--force") && !error.message.contains("a.pgm"),
+        "said with its input: {error}"
+    );
     assert_eq!(fs::read(folder.path().join("out/a.png")).unwrap(), b"precious");
     run(&text, folder.path(), true).unwrap()[0].1.as_ref().unwrap();
     assert_ne!(fs::read(folder.path().join("out/a.png")).unwrap(), b"precious");
@@ -143,7 +146,7 @@ fn outputs_that_collide_are_refused_before_anything_runs() {
     let text = format!("[input]\nglob = \"a.*\"\n{GRAY}[output]\ndir = \"out\"");
     let message = refusal(&text, folder.path());
     assert!(message.contains("a.pgm and a.ppm would both be written to"), "{message}");
-    let text = format!("[input]\nfiles = [\"x/b.pnm\"]\n{GRAY}[output]\ndir = \".\"\nformat = \"pnm\"");
+    let text = format!("[input]\nfiles = [\"x/b.pnm\"]\n{GRAY}[output]\ndir = \"x\"\nformat = \"pnm\"");
     let message = refusal(&text, folder.path());
     assert!(message.contains("could overwrite the input x/b.pnm"), "{message}");
     assert!(!folder.path().join("out").exists());
@@ -151,7 +154,7 @@ fn outputs_that_collide_are_refused_before_anything_runs() {
 
 #[test]
 fn mistakes_are_told_with_place_and_way_out() {
-    let folder = folder_with(&[("a.pgm", &pgm(2, 2, 1))]);
+    let folder = folder_with(&[("a.pgm", &pgm(2, 2, 1)), ("deep/a.txt", b"")]);
     let output = "[output]\ndir = \"out\"";
     let step = |keys: &str| format!("[input]\nglob = \"*.pgm\"\n[[params.step]]\n{keys}\n{output}");
     for (text, expected) in [
@@ -161,6 +164,22 @@ fn mistakes_are_told_with_place_and_way_out() {
         (output.to_owned(), "`input.glob`: or `files` is required"),
         ("[input]\nglob = \"*.pgm\"".to_owned(), "`output.dir`: is required"),
         (step("op = \"sharpen\""), "\"sharpen\" is not a step"),
+        (step("op = \"treshold\""), "did you mean \"threshold\"?"),
+        (step("op = \"invert\"") + "\nformat = \"jpge\"", "did you mean \"jpeg\"?"),
+        (
+            format!("[params]\nstep = \"grayscale\"\n[input]\nglob = \"*.pgm\"\n{output}"),
+            "op = \"grayscale\"",
+        ),
+        (
+            format!("[params]\nstep = [\"greyscale\"]\n[input]\nglob = \"*.pgm\"\n{output}"),
+            "op = \"grayscale\"",
+        ),
+        (format!("[params]\nstep.op = \"invert\"\n[input]\nglob = \"*.pgm\"\n{output}"), "[[params.step]]"),
+        (
+            format!("[params]\nbackground = \"#ff\"\n[input]\nglob = \"*.pgm\"\n{output}"),
+            "\"#ff\" is no colour",
+        ),
+        (format!("[input]\nglob = \"deep\"\n{output}"), "is a folder"),
         (
             step("op = \"blur\"\nmethod = \"box\"\nsize = 4"),
             "test.toml:7:8: `params.step[0].size`: 4 is not odd",
@@ -187,6 +206,69 @@ fn mistakes_are_told_with_place_and_way_out() {
     ] {
         let message = refusal(&text, folder.path());
         assert!(message.contains(expected), "{text}\n→ {message}\nlacks {expected}");
+    }
+}
+
+#[test]
+fn files_keep_their_order_and_their_doubles_and_never_share_an_output() {
+    let folder =
+        folder_with(&[("b.pgm", &pgm(2, 2, 1)), ("a.pgm", &pgm(2, 2, 2)), ("in/c.pgm", &pgm(2, 2, 3))]);
+    let inputs = |text: &str| -> Vec<String> {
+        run(text, folder.path(), false).unwrap().into_iter().map(|(input, _)| input).collect()
+    };
+    let info = "[[params.step]]\nop = \"info\"";
+    let text = format!("[input]\nfiles = [\"b.pgm\", \"a.pgm\", \"./b.pgm\", \"b.pgm\"]\n{info}");
+    assert_eq!(inputs(&text), ["b.pgm", "a.pgm", "./b.pgm", "b.pgm"], "as they stand");
+    let text = format!("[input]\nglob = [\"b*\", \"./*.pgm\", \"*.pgm\"]\n{info}");
+    let found = inputs(&text);
+    assert_eq!(found.len(), 2, "each once: {found:?}");
+
+    let output = format!("{GRAY}[output]\ndir = \"out\"");
+    for (files, expected) in [
+        ("\"a.pgm\", \"b.pgm\", \"a.pgm\"", "a.pgm is named twice"),
+        ("\"./a.pgm\", \"a.pgm\"", "./a.pgm and a.pgm are one file"),
+        ("\"in/../a.pgm\", \"a.pgm\"", "in/../a.pgm and a.pgm are one file"),
+    ] {
+        let message = refusal(&format!("[input]\nfiles = [{files}]\n{output}"), folder.path());
+        assert!(message.contains(expected) && message.contains("name it once"), "{message}");
+    }
+    let outputs = |input: &str| -> Vec<Value> {
+        let text = format!("[input]\n{input}\n{output}");
+        values(&text, folder.path()).iter().map(|value| value["output"].clone()).collect()
+    };
+    assert_eq!(outputs("files = [\"in/c.pgm\"]"), outputs("glob = \"in/*.pgm\""));
+    assert_eq!(outputs("files = [\"in/c.pgm\"]"), ["out/c.png"]);
+    assert_eq!(outputs("files = [\"in/c.pgm\", \"a.pgm\"]"), ["out/in/c.png", "out/a.png"]);
+}
+
+#[test]
+fn greyscale_jpg_and_tif_are_words_too() {
+    let folder = folder_with(&[("a.pgm", &pgm(2, 2, 1))]);
+    for (format, output) in [("jpg", "out/a.jpg"), ("tif", "out/a.tiff")] {
+        let text = format!(
+            "[input]\nglob = \"*.pgm\"\n[[params.step]]\nop = \"greyscale\"\n[output]\ndir = \"out\"\nformat = \"{format}\""
+        );
+        assert_eq!(values(&text, folder.path())[0]["output"], output);
+    }
+}
+
+#[test]
+fn what_is_no_file_any_more_fails_its_task_and_holds_nobody_up() {
+    let folder = folder_with(&[("a.pgm", &pgm(2, 2, 1)), ("b.pgm", &pgm(2, 2, 1))]);
+    let text = "kind = \"images\"\n[input]\nglob = \"*.pgm\"\n[[params.step]]\nop = \"info\"";
+    let mut job = JobSpec::parse("test.toml", text, folder.path(), &[]).unwrap();
+    let mut plan = kind().plan(&mut job, &PlanOptions::default()).unwrap();
+    let mut payloads = Payloads::new();
+    assert!(plan.tasks.next(2, &mut payloads).unwrap());
+    fs::remove_file(folder.path().join("a.pgm")).unwrap();
+    nix::unistd::mkfifo(&folder.path().join("a.pgm"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    fs::remove_file(folder.path().join("b.pgm")).unwrap();
+    let mut handler = kind().handler(&plan.setup).unwrap();
+    for (payload, expected) in payloads.iter().zip(["is no regular file", "No such file"]) {
+        let context = Context { worker: "worker-1", link: None };
+        let task = Task { id: TaskId(0), attempt: 1, payload, context };
+        let error = handler.run(&task, &mut Vec::new()).unwrap_err();
+        assert!(error.message.contains(expected) && error.for_good, "{error:?}");
     }
 }
 
@@ -259,6 +341,64 @@ fn luma_decoding_gives_nearly_what_grayscale_gives() {
     assert!(apart.clone().max().unwrap() <= 40, "{:?}", apart.max());
     let mean = apart.clone().map(u64::from).sum::<u64>() as f64 / apart.len() as f64;
     assert!(mean < 1.0, "{mean}");
+}
+
+const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases");
+
+#[test]
+fn luma_is_dozens_of_levels_beside_grayscale_at_saturated_edges() {
+    let folder = tempfile::tempdir().unwrap();
+    let grey = |decode: &str| {
+        let text = format!(
+            "[input]\nfiles = [\"{CASES}/red_line_on_white.jpg\"]\n[params]\ndecode = \"{decode}\"\n{GRAY}[output]\ndir = \"{decode}\""
+        );
+        values(&text, folder.path());
+        image::open(folder.path().join(decode).join("red_line_on_white.png")).unwrap().into_luma8()
+    };
+    let (gray, luma) = (grey("colour"), grey("luma"));
+    let most = gray.iter().zip(luma.iter()).map(|(one, other)| one.abs_diff(*other)).max().unwrap();
+    assert!((12..40).contains(&most), "{most}: the document says that it is dozens");
+}
+
+#[test]
+fn otsu_takes_the_lowest_of_levels_that_part_equally_well() {
+    let text = format!(
+        "[input]\nfiles = [\"{CASES}/otsu_tie_11_19.pnm\"]\n[[params.step]]\nop = \"otsu\"\n[output]\ndir = \"out\""
+    );
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(values(&text, folder.path())[0]["otsu"], serde_json::json!([142]));
+}
+
+#[test]
+fn means_of_windows_beyond_165_are_the_exact_ones_rounded() {
+    let (folder, size) = (tempfile::tempdir().unwrap(), 255_i64);
+    let original = image::open(format!("{CASES}/box255.ppm")).unwrap().into_rgb8();
+    let text = format!(
+        "[input]\nfiles = [\"{CASES}/box255.ppm\"]\n[[params.step]]\nop = \"blur\"\nmethod = \"box\"\nsize = {size}\n[output]\ndir = \"out\""
+    );
+    values(&text, folder.path());
+    let blurred = image::open(folder.path().join("out/box255.png")).unwrap().into_rgb8();
+    // Borders are mirrored about the last pixel, again and again where the image is narrower than the window.
+    let mirrored = |at: i64, length: u32| {
+        let period = 2 * (i64::from(length) - 1).max(1);
+        let at = at.rem_euclid(period);
+        at.min(period - at) as u32
+    };
+    let (width, height) = original.dimensions();
+    for (x, y) in [(0, 0), (width / 2, height / 2), (width - 1, height - 1), (5, 9)] {
+        for channel in 0..3 {
+            let mut sum = 0_u64;
+            for dy in -size / 2..=size / 2 {
+                for dx in -size / 2..=size / 2 {
+                    let (from_x, from_y) =
+                        (mirrored(i64::from(x) + dx, width), mirrored(i64::from(y) + dy, height));
+                    sum += u64::from(original.get_pixel(from_x, from_y).0[channel]);
+                }
+            }
+            let mean = sum as f64 / (size * size) as f64;
+            assert_eq!(f64::from(blurred.get_pixel(x, y).0[channel]), mean.round(), "{x}, {y}: {mean}");
+        }
+    }
 }
 
 #[test]

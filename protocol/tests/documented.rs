@@ -136,7 +136,7 @@ fn frames_from_the_worker_are_as_written_down() {
     }
     let bytes = example("outcomes").unwrap_or_default();
     let Ok(FromWorker::Outcomes(outcomes)) = FromWorker::decode(&bytes) else { panic!("no outcomes") };
-    assert_eq!(outcomes.busy_nanos, 312_000);
+    assert_eq!(outcomes.busy_nanos, 314_000);
     let ends: Vec<_> = outcomes
         .iter()
         .map(Result::unwrap)
@@ -152,6 +152,8 @@ fn frames_from_the_worker_are_as_written_down() {
         (302, 1, 1, OutcomeResult::Memory("m")),
         (303, 1, 1, OutcomeResult::Panic("p")),
         (299, 1, 1, OutcomeResult::Chunked(70_000)),
+        (304, 1, 1, OutcomeResult::ErrorForGood("E")),
+        (305, 1, 1, OutcomeResult::MemoryForGood("M")),
     ];
     assert_eq!(ends, expected);
 }

@@ -97,17 +97,21 @@ fn a_failing_task_fails_alone_and_leaves_nothing_of_its_value() {
         match task.payload {
             b"bad" => Err(TaskError::new("no such file")),
             b"big" => Err(TaskError::memory("9 GiB is too much")),
+            b"never" => Err(TaskError::new("no such kind of file").for_good()),
+            b"huge" => Err(TaskError::memory("9 TiB is too much").for_good()),
             _ => Ok(()),
         }
     });
-    desk.send(&[(0, b"good"), (1, b"bad"), (2, b"big"), (3, b"good")]);
+    desk.send(&[(0, b"good"), (1, b"bad"), (2, b"big"), (3, b"good"), (4, b"never"), (5, b"huge")]);
     assert_eq!(
-        desk.hear_ends(4),
+        desk.hear_ends(6),
         [
             (0, value(b"half a value")),
             (1, End::Error("no such file".to_owned())),
             (2, End::Memory("9 GiB is too much".to_owned())),
             (3, value(b"half a value")),
+            (4, End::ErrorForGood("no such kind of file".to_owned())),
+            (5, End::MemoryForGood("9 TiB is too much".to_owned())),
         ]
     );
 }

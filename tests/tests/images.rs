@@ -105,13 +105,13 @@ fn two_inputs_for_one_output_are_refused_before_anything_runs() {
 fn an_existing_file_that_differs_is_replaced_only_by_force() {
     let place = place_with_photos();
     let job = job(&place, "files = [\"photos/coins.png\"]", &["op = \"invert\""], "dir = \"out\"");
-    fs::create_dir_all(place.path().join("out/photos")).unwrap();
-    fs::write(place.path().join("out/photos/coins.png"), "precious").unwrap();
+    fs::create_dir_all(place.path().join("out")).unwrap();
+    fs::write(place.path().join("out/coins.png"), "precious").unwrap();
     let finished = place.run(&["run", &job, "--format", "jsonl"]).expect_code(1);
     assert!(finished.stdout.contains("--force"), "{}", finished.stdout);
-    assert_eq!(fs::read(place.path().join("out/photos/coins.png")).unwrap(), b"precious");
+    assert_eq!(fs::read(place.path().join("out/coins.png")).unwrap(), b"precious");
     place.run(&["run", &job, "--force"]).expect_code(0);
-    assert!(fs::read(place.path().join("out/photos/coins.png")).unwrap().starts_with(b"\x89PNG"));
+    assert!(fs::read(place.path().join("out/coins.png")).unwrap().starts_with(b"\x89PNG"));
 }
 
 /// The header of a PNG that claims so many pixels in a row and rows, and nothing behind it.
@@ -161,4 +161,35 @@ fn info_writes_no_image_and_tells_what_is_in_it() {
     let value = &finished.json_lines()[0]["value"];
     assert!(value["width"].as_u64() > Some(0) && value["height"].as_u64() > Some(0), "{value}");
     assert!(!place.path().join("out").exists());
+}
+
+#[test]
+fn patterns_of_a_job_that_is_named_without_a_folder_start_in_the_current_one() {
+    let place = place_with_photos();
+    fs::copy(photo("coins.png"), place.path().join("coins.png")).unwrap();
+    for (glob, count) in
+        [("*.png", 1), ("**/coins.png", 2), ("{photos,none}/*", 3), ("p[h]otos/*.jpg", 1), ("coins.png", 1)]
+    {
+        place.write(
+            "bare.toml",
+            format!("kind = \"images\"\n[input]\nglob = \"{glob}\"\n[[params.step]]\nop = \"info\"\n"),
+        );
+        for job in ["bare.toml", "./bare.toml"] {
+            let finished = place.run(&["run", job, "--format", "jsonl", "--store", "none"]).expect_code(0);
+            assert_eq!(finished.json_lines().len(), count, "{glob} of {job}: {}", finished.stdout);
+        }
+    }
+}
+
+#[test]
+fn a_failure_names_its_input_once() {
+    let place = place_with_photos();
+    place.write("photos/text.png", "no image");
+    let job = job(&place, "files = [\"photos/text.png\"]", &["op = \"info\""], "dir = \"out\"");
+    let finished = place.run(&["run", &job]).expect_code(1);
+    assert!(
+        finished.stdout.contains("photos/text.png: failed (error): can't be decoded"),
+        "{}",
+        finished.stdout
+    );
 }

@@ -100,3 +100,20 @@ fn plain_errors_are_not_retried_unless_asked() {
     let again = place.run(&["run", &job, "--retry-on", "error", "--format", "jsonl"]).expect_code(1);
     assert_eq!(again.json_lines()[0]["attempts"], 3);
 }
+
+#[test]
+fn a_failure_that_is_certain_is_not_tried_again_whatever_is_asked() {
+    let place = Place::new();
+    place.write("large.pnm", "P5 60000 60000 255\nx");
+    place.write("text.pnm", "no image at all");
+    place.write("small.pnm", "P2 1 1 255 7\n");
+    place.write("out", "a file where the folder should be");
+    let text = "kind = \"images\"\n[input]\nfiles = [\"large.pnm\", \"text.pnm\", \"small.pnm\"]\n\
+                [output]\ndir = \"out\"\n[run]\nretry_on = [\"error\", \"memory\"]\n";
+    let job = place.write("job.toml", text).display().to_string();
+    let finished = place.run(&["run", &job, "--format", "jsonl", "--order", "input"]).expect_code(1);
+    let lines = finished.json_lines();
+    let reasons: Vec<_> = lines.iter().map(|line| line["error"]["reason"].as_str().unwrap_or("")).collect();
+    assert_eq!(reasons, ["memory", "error", "error"], "{}", finished.stdout);
+    assert!(lines.iter().all(|line| line["attempts"] == 1), "{}", finished.stdout);
+}

@@ -109,7 +109,7 @@ impl Queue {
         };
         slot.kills = slot.kills.saturating_add(1);
         let attempt = slot.attempts.saturating_add(1);
-        let fate = self.charge(now, task, reason);
+        let fate = self.charge(now, task, reason, false);
         out.tasks.push(Settled::Charged { task, attempt, worker, reason, place: None, fate });
     }
 

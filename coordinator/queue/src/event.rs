@@ -137,6 +137,8 @@ pub enum Verdict {
     Ok,
     /// It failed, and the worker lives.
     Failed(Reason),
+    /// It failed, the worker lives, and another attempt is certain to fail in the same way.
+    FailedForGood(Reason),
 }
 
 /// What a status cell says.

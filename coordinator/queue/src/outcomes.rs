@@ -90,8 +90,9 @@ impl Queue {
     ) {
         let (task, attempt) = (report.first, report.attempt);
         match report.verdict {
-            Verdict::Failed(reason) => {
-                let fate = self.charge(now, task, reason);
+            Verdict::Failed(reason) | Verdict::FailedForGood(reason) => {
+                let certain = matches!(report.verdict, Verdict::FailedForGood(_));
+                let fate = self.charge(now, task, reason, certain);
                 accepted.out.tasks.push(Settled::Charged {
                     task,
                     attempt,
@@ -182,8 +183,9 @@ impl Accepted<'_> {
 
 /// The fate of a task whose attempt has failed, decided in one place for all reasons.
 impl Queue {
-    pub(super) fn charge(&mut self, now: Time, task: TaskId, reason: crate::Reason) -> Fate {
-        let again = self.config.retry_on.contains(&reason);
+    /// Charges a task with an attempt. It is not tried again if it is `certain` to fail in the same way.
+    pub(super) fn charge(&mut self, now: Time, task: TaskId, reason: crate::Reason, certain: bool) -> Fate {
+        let again = !certain && self.config.retry_on.contains(&reason);
         let retries = self.config.retries;
         let Some(slot) = self.slots.get_mut(task) else {
             cannot_happen!("task {task} is charged, and unknown");

@@ -53,7 +53,7 @@ impl Bench {
         let (width, height) = (image.width(), image.height());
         if rows > height || columns > width {
             let message = format!("{width} × {height} pixels can't be cut into {columns} × {rows} tiles");
-            return Err(TaskError::new(message));
+            return Err(TaskError::new(message).for_good());
         }
         for row in 0..rows {
             for column in 0..columns {
@@ -115,7 +115,8 @@ impl Bench {
                         "columns {x}…{right} and rows {y}…{bottom} are not all in an image of {} × {} pixels",
                         image.width(),
                         image.height()
-                    )));
+                    ))
+                    .for_good());
                 }
                 kernels::crop(image, *x..right, *y..bottom, buffers)
             }
@@ -133,10 +134,10 @@ impl Bench {
         if size.0.saturating_mul(size.1) as u64 > self.max_pixels {
             let (width, height) = size;
             let message = format!("{width} × {height} pixels are more than `params.max_pixels` allows");
-            return Err(TaskError::memory(message));
+            return Err(TaskError::memory(message).for_good());
         }
         let resized = self.resizer.resize(image, size, filter, &mut self.buffers);
-        resized.ok_or_else(|| TaskError::new("a side is too long to resize"))
+        resized.ok_or_else(|| TaskError::new("a side is too long to resize").for_good())
     }
 
     fn replace(&mut self, image: &mut Raster, by: Raster) {

@@ -31,6 +31,10 @@ impl Format {
         ("pnm", Self::Pnm),
     ];
 
+    /// What people call them, too.
+    pub(super) const ALIASES: [(&str, Self); 4] =
+        [("jpg", Self::Jpeg), ("tif", Self::Tiff), ("ppm", Self::Pnm), ("pgm", Self::Pnm)];
+
     pub(super) fn extension(self) -> &'static str {
         match self {
             Self::Png => "png",
@@ -89,7 +93,7 @@ fn jpeg(image: &Raster, quality: u8, file: &mut Vec<u8>) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::decode::decode;
+    use super::super::decode::{Wanted, decode};
     use super::super::raster::Buffers;
     use super::*;
 
@@ -101,7 +105,12 @@ mod tests {
             for (name, format) in Format::NAMES {
                 let mut file = Vec::new();
                 encode(&image, format, 95, false, &mut file).unwrap();
-                let (read, _) = decode(&file, 10_000, false, &mut Buffers::new()).unwrap();
+                let (read, _) = decode(
+                    &file,
+                    Wanted { max_pixels: 10_000, luma: false, background: None },
+                    &mut Buffers::new(),
+                )
+                .unwrap();
                 if format == Format::Jpeg {
                     assert_eq!((read.width(), read.channels()), (40, channels), "{name}");
                 } else if format == Format::WebP {

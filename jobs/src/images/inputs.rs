@@ -3,7 +3,7 @@
 //! The list is made before the first task, so that two images that would overwrite each other are refused
 //! before anything runs; it costs about two paths of memory for each image.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
@@ -26,12 +26,12 @@ pub(super) struct Input {
     pub(super) path: PathBuf,
     /// Its output's path below the output folder, without extension.
     pub(super) stem: PathBuf,
-    // For comparisons: absolute, without symbolic links in the pattern's fixed part.
+    // For comparisons: absolute, without symbolic links; of a pattern's finds, without those in its fixed part.
     real: PathBuf,
 }
 
-/// Reads `[input]`, or the `items` that take its place, and finds its files, sorted by path; notes in `errors`
-/// what is wrong.
+/// Reads `[input]`, or the `items` that take its place, and finds its files; notes in `errors` what is wrong. What
+/// patterns find is sorted by path, each file once; what is named one by one keeps its order and its doubles.
 pub(super) fn find(
     job: &mut JobSpec,
     items: Option<&ItemsFrom>,
@@ -53,11 +53,7 @@ pub(super) fn find(
         (Some(_), Some(files)) => Err(files.error("can't stand beside `glob`").into()),
     };
     match result {
-        Ok(mut inputs) => {
-            inputs.sort_by(|one, other| one.path.cmp(&other.path));
-            inputs.dedup_by(|one, other| one.path == other.path);
-            inputs
-        }
+        Ok(inputs) => inputs,
         Err(more) => {
             errors.0.extend(more.0);
             Vec::new()
@@ -80,7 +76,7 @@ fn patterns(glob: Item, base: &Path, skip: Option<&Path>) -> Result<Vec<Input>, 
             Ok(found) if found.is_empty() => errors.push(SpecError {
                 hint: Some(format!(
                     "it starts from {}; `*` stays within a folder, `**` spans folders, and letters' case counts",
-                    base.display()
+                    shown(base)
                 )),
                 ..item.error(format!("{} matches no file", item.describe()))
             }),
@@ -88,7 +84,21 @@ fn patterns(glob: Item, base: &Path, skip: Option<&Path>) -> Result<Vec<Input>, 
             Err(error) => errors.push(error),
         }
     }
-    errors.into_result().map(|()| inputs)
+    errors.into_result()?;
+    inputs.sort_by(|one, other| one.path.cmp(&other.path));
+    let mut seen = HashSet::with_capacity(inputs.len());
+    inputs.retain(|input| seen.insert(input.real.clone()));
+    Ok(inputs)
+}
+
+/// A folder's path as the system takes it: an empty one is the current folder.
+fn folder_of(path: &Path) -> &Path {
+    if path.as_os_str().is_empty() { Path::new(".") } else { path }
+}
+
+/// A folder's name for messages.
+fn shown(base: &Path) -> String {
+    if base.as_os_str().is_empty() { "the current folder".to_owned() } else { base.display().to_string() }
 }
 
 /// A pattern, parted before the first component that is more than a name.
@@ -120,7 +130,7 @@ impl Pattern {
     /// All files that match, without those below `skip`.
     fn walk(&self, item: &Item, base: &Path, skip: Option<&Path>) -> Result<Vec<Input>, SpecError> {
         let folder = base.join(&self.root);
-        let Ok(real) = folder.canonicalize() else { return Ok(Vec::new()) };
+        let Ok(real) = folder_of(&folder).canonicalize() else { return Ok(Vec::new()) };
         // An output folder around the inputs is no reason to have none.
         let skip = skip.filter(|skip| *skip != real && skip.starts_with(&real));
         let walk = WalkDir::new(&real).min_depth(1).max_depth(self.depth.unwrap_or(usize::MAX)).into_iter();
@@ -153,13 +163,18 @@ fn listed(files: Item, base: &Path) -> Result<Vec<Input>, SpecErrors> {
             }
             Ok(text) => inputs.push(Input {
                 path: text.into(),
-                stem: below_base(Path::new(text)).with_extension(""),
+                stem: PathBuf::new(),
                 real: base.join(text).canonicalize().unwrap_or_else(|_| base.join(text)),
             }),
             Err(error) => errors.push(error),
         }
+        if errors.are_enough() {
+            break;
+        }
     }
-    errors.into_result().map(|()| inputs)
+    errors.into_result()?;
+    name_below_shared_folder(&mut inputs, base);
+    Ok(inputs)
 }
 
 /// Files that are named one a line; relative ones start at the current folder, as their names come from there.
@@ -182,7 +197,7 @@ fn lines(items: &ItemsFrom) -> Result<Vec<Input>, SpecErrors> {
         }
         match std::path::absolute(named) {
             Ok(path) if path.is_file() => inputs.push(Input {
-                stem: below_base(named).with_extension(""),
+                stem: PathBuf::new(),
                 real: path.canonicalize().unwrap_or_else(|_| path.clone()),
                 path,
             }),
@@ -192,16 +207,38 @@ fn lines(items: &ItemsFrom) -> Result<Vec<Input>, SpecErrors> {
             break;
         }
     }
-    errors.into_result().map(|()| inputs)
+    errors.into_result()?;
+    name_below_shared_folder(&mut inputs, Path::new("/"));
+    Ok(inputs)
 }
 
-/// The path itself where it leads down only, else the file's name.
-fn below_base(path: &Path) -> PathBuf {
-    let down = |component: Component<'_>| matches!(component, Component::Normal(_) | Component::CurDir);
-    if path.components().all(down) {
-        return path.components().filter(|component| *component != Component::CurDir).collect();
+/// Gives inputs that are named one by one their outputs' names: what they are called below the deepest folder that
+/// has them all, as a pattern's finds are called below its fixed part. `a/b.jpg` alone becomes `b`.
+fn name_below_shared_folder(inputs: &mut [Input], base: &Path) {
+    let plain: Vec<PathBuf> = inputs.iter().map(|input| without_detours(&base.join(&input.path))).collect();
+    let folders = plain.iter().filter_map(|path| path.parent());
+    let shared = folders.map(Path::to_owned).reduce(|shared, folder| {
+        let same = shared.components().zip(folder.components()).take_while(|(one, other)| one == other);
+        same.map(|(component, _)| component).collect()
+    });
+    let shared = shared.unwrap_or_default();
+    for (input, path) in inputs.iter_mut().zip(&plain) {
+        input.stem = path.strip_prefix(&shared).unwrap_or(path).with_extension("");
     }
-    path.file_name().unwrap_or(OsStr::new("image")).into()
+}
+
+/// `path`, absolute, without `.` and `..`, by its letters alone.
+fn without_detours(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(folder_of(path)).unwrap_or_else(|_| path.to_owned());
+    let mut plain = PathBuf::new();
+    for component in absolute.components() {
+        match component {
+            Component::ParentDir => drop(plain.pop()),
+            Component::CurDir => {}
+            component => plain.push(component),
+        }
+    }
+    plain
 }
 
 /// Refuses outputs that would overwrite one another, or an input.
@@ -225,11 +262,10 @@ pub(super) fn check_collisions(inputs: &[Input], output: &Output, tiled: bool, j
             let message = format!("the output of {one} could overwrite the input {other}");
             errors.push(SpecError { hint, ..job.output.error("dir", message) });
         } else if let Some(first) = taken.insert(&input.stem, input) {
-            let (one, other) = (first.path.display(), input.path.display());
-            let message = format!("{one} and {other} would both be written to {}", path.display());
-            let hint =
-                Some("their names differ by extension or pattern only: run them as two jobs".to_owned());
-            errors.push(SpecError { hint, ..job.output.error("dir", message) });
+            errors.push(SpecError {
+                hint: Some(way_out(first, input).to_owned()),
+                ..job.output.error("dir", both(first, input, &path))
+            });
         }
         if errors.0.len() == 10 {
             break;
@@ -238,16 +274,43 @@ pub(super) fn check_collisions(inputs: &[Input], output: &Output, tiled: bool, j
     errors
 }
 
+/// Says that two inputs have one output.
+fn both(first: &Input, second: &Input, output: &Path) -> String {
+    let (one, other) = (first.path.display(), second.path.display());
+    let to = output.display();
+    match (first.path == second.path, first.real == second.real) {
+        (true, _) => format!("{one} is named twice, and would be written to {to} twice"),
+        (_, true) => format!("{one} and {other} are one file, and would both be written to {to}"),
+        _ => format!("{one} and {other} would both be written to {to}"),
+    }
+}
+
+fn way_out(first: &Input, second: &Input) -> &'static str {
+    if first.real == second.real {
+        return "name it once; a job without `output.dir` may look at an image as often as it likes";
+    }
+    "their names differ by extension or pattern only: run them as two jobs"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn names_of_files_that_lead_elsewhere_are_kept_alone() {
-        for (path, below) in
-            [("a/b.jpg", "a/b.jpg"), ("./a.jpg", "a.jpg"), ("../x/b.jpg", "b.jpg"), ("/t/c.png", "c.png")]
-        {
-            assert_eq!(below_base(Path::new(path)), Path::new(below), "{path}");
+    fn outputs_are_named_below_the_folder_that_all_files_share() {
+        for (paths, stems) in [
+            (&["input/x.jpg"][..], &["x"][..]),
+            (&["./a.jpg"], &["a"]),
+            (&["../x/b.jpg"], &["b"]),
+            (&["/t/c.png", "/t/d/e.f.png"], &["c", "d/e.f"]),
+            (&["in/b/x.jpg", "in/./a/../a/x.jpg"], &["b/x", "a/x"]),
+            (&["a.jpg", "more/b.png"], &["a", "more/b"]),
+        ] {
+            let input = |path: &&str| Input { path: path.into(), stem: PathBuf::new(), real: path.into() };
+            let mut inputs: Vec<Input> = paths.iter().map(input).collect();
+            name_below_shared_folder(&mut inputs, Path::new(""));
+            let found: Vec<&Path> = inputs.iter().map(|input| input.stem.as_path()).collect();
+            assert_eq!(found, stems.iter().map(Path::new).collect::<Vec<_>>(), "{paths:?}");
         }
     }
 }

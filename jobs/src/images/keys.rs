@@ -21,7 +21,8 @@ pub(super) const KEYS: &[Key] = &[
     key(Input, "glob", "text or list of text", None, GLOB, r#""photos/**/*.jpg""#),
     key(Input, "files", "list of text", None, FILES, r#"["a.jpg", "more/b.png"]"#),
     key(Params, "decode", r#""colour" or "luma""#, Some(r#""colour""#), DECODE, r#""luma""#),
-    key(Params, "max_pixels", "integer", Some("100000000"), MAX_PIXELS, "20000000"),
+    key(Params, "background", "colour", None, BACKGROUND, r##""#ffffff""##),
+    key(Params, "max_pixels", "integer", Some("as `run.memory` allows"), MAX_PIXELS, "20000000"),
     key(Params, "timings", "true or false", Some("false"), TIMINGS, "true"),
     key(Params, "step.op", "text", None, OP, r#""grayscale""#),
     key(Params, "step.value", "number", None, "threshold: the level; samples above it are bright", "127"),
@@ -71,13 +72,16 @@ pub(super) const KEYS: &[Key] = &[
 ];
 
 const GLOB: &str = "which files: `*` and `?` stay within a folder, `**` spans folders, `{a,b}` is either; files \
-     below `output.dir` are left out; this or `files` is required";
-const FILES: &str = "which files, one by one; in place of `glob`";
-const DECODE: &str = "`luma` takes a JPEG's brightness plane as it is stored: faster, grey, and up to 8 levels \
-     beside what `grayscale` makes of the colours";
-const MAX_PIXELS: &str = "larger images fail for want of memory before they are decoded";
+     below `output.dir` are left out, the rest are sorted by path, each once; this or `files` is required";
+const FILES: &str = "which files, one by one, in this order; in place of `glob`";
+const DECODE: &str = "`luma` takes a JPEG's brightness plane as it is stored: faster, grey, and a level or two \
+     beside what `grayscale` makes of the colours; at saturated edges (a red line on white) dozens";
+const BACKGROUND: &str = "what shows through where images are transparent: white, black or #rrggbb; without it alpha is \
+     dropped, as by OpenCV, and colours stay as they are stored";
+const MAX_PIXELS: &str = "larger images fail for want of memory before they are decoded; without it, a pixel for each 16 \
+     bytes of a worker's memory (of 4 GiB, where that has no limit: 268435456)";
 const TIMINGS: &str = "adds `micros`, the time of each stage, to each value, which then differs between runs";
-const OP: &str = "one of grayscale, threshold, otsu, adaptive-threshold, resize, blur, edges, crop, tile, rotate, \
+const OP: &str = "one of grayscale (or greyscale), threshold, otsu, adaptive-threshold, resize, blur, edges, crop, tile, rotate, \
      flip, invert, histogram, info";
 const TYPE: &str = "threshold, otsu: binary, binary-inv, trunc, tozero or tozero-inv; adaptive-threshold: binary \
      or binary-inv";
@@ -92,6 +96,6 @@ const SIZE: &str =
 const SIGMA: &str = "blur by gaussian: in pixels, up to 40; taken from the size where it is absent";
 const DIRECTION: &str = "flip: left for right, or top for bottom";
 const DIR: &str = "where images go, made where it is missing; required unless a step is histogram or info. Names \
-     keep the path below the pattern's first `*`; tiles add `_r00_c00`. An existing file that differs \
+     keep the path below the pattern's first `*`, or below the folder that all `files` share; tiles add `_r00_c00`. An existing file that differs \
      needs --force";
-const FORMAT: &str = "png, jpeg, webp (lossless), tiff or pnm";
+const FORMAT: &str = "png, jpeg (or jpg), webp (lossless), tiff or pnm";

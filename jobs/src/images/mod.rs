@@ -14,6 +14,7 @@ mod apply;
 mod decode;
 mod encode;
 mod inputs;
+mod jpeg_end;
 mod keys;
 mod outputs;
 mod pipeline;
@@ -148,17 +149,20 @@ fn read_setup(job: &mut JobSpec, options: &PlanOptions, errors: &mut SpecErrors)
     let base = base.canonicalize().or_else(|_| std::path::absolute(base)).unwrap_or_else(|_| base.to_owned());
     let mut keys = Keys { errors };
     let params = &mut job.params;
-    let luma =
-        keys.read(params.take("decode"), false, |item| choose(item, &[("colour", false), ("luma", true)]));
-    let max_pixels = keys.read(params.take("max_pixels"), 100_000_000, |item| match item.number() {
-        Ok(0) => Err(item.error("must be above 0")),
-        other => other,
+    let luma = keys.read(params.take("decode"), false, |item| {
+        choose(item, &[("colour", false), ("luma", true)], &[("color", false)])
     });
+    let max_pixels = keys.read(params.take("max_pixels"), None, |item| match item.number() {
+        Ok(0) => Err(item.error("must be above 0")),
+        other => other.map(Some),
+    });
+    let background = keys.read(params.take("background"), None, |item| read::colour(item).map(Some));
     let timings = keys.read(params.take("timings"), false, Item::bool);
     let steps = read::steps(params, keys.errors);
 
     let dir = keys.read(job.output.take("dir"), None, |item| item.text().map(|text| Some(text.to_owned())));
-    let format = keys.read(job.output.take("format"), Format::Png, |item| choose(item, &Format::NAMES));
+    let format = keys
+        .read(job.output.take("format"), Format::Png, |item| choose(item, &Format::NAMES, &Format::ALIASES));
     let quality = keys.read(job.output.take("quality"), 90, |item| match item.number() {
         Ok(quality @ 1..=100) => Ok(quality),
         Ok(_) => Err(item.error(format!("{} is not from 1 to 100", item.describe()))),
@@ -170,7 +174,7 @@ fn read_setup(job: &mut JobSpec, options: &PlanOptions, errors: &mut SpecErrors)
     }
     let output =
         dir.map(|dir| Output { dir: base.join(&dir), shown: dir, format, quality, force: options.force });
-    Setup { base, output, max_pixels, luma, timings, steps }
+    Setup { base, output, max_pixels, background, luma, timings, steps }
 }
 
 /// Reads keys one after the other and collects what is wrong with any of them.
@@ -196,11 +200,16 @@ impl Keys<'_> {
     }
 }
 
-fn choose<T: Copy>(item: &Item, choices: &[(&str, T)]) -> Result<T, SpecError> {
+/// The one of `choices` that is named, by its own name or by one of the `others` that people have for it.
+fn choose<T: Copy>(item: &Item, choices: &[(&str, T)], others: &[(&str, T)]) -> Result<T, SpecError> {
     let text = item.text()?;
-    let found = choices.iter().find(|(name, _)| *name == text).map(|(_, value)| *value);
+    let mut names = choices.iter().chain(others);
+    let found = names.find(|(name, _)| *name == text).map(|(_, value)| *value);
     found.ok_or_else(|| {
         let names: Vec<_> = choices.iter().map(|(name, _)| *name).collect();
-        item.error(format!("{} is not one of {}", item.describe(), names.join(", ")))
+        let meant = crate::words::nearest(text, names.iter().copied());
+        let hint = meant.map(|name| format!("did you mean \"{name}\"?"));
+        let message = format!("{} is not one of {}", item.describe(), names.join(", "));
+        SpecError { hint, ..item.error(message) }
     })
 }

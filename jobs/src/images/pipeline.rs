@@ -2,15 +2,17 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Instant;
 
 use protocol::{Handler, Task, TaskError};
+use rustix::fs::OFlags;
 
 use super::apply::Bench;
-use super::decode::{self, DecodeError};
+use super::decode::{self, DecodeError, Wanted};
 use super::encode;
 use super::outputs::tile_suffix;
 use super::raster::Raster;
@@ -21,6 +23,7 @@ use super::write;
 /// Runs images through the setup's steps; keeps its buffers from image to image.
 pub(super) struct Pipeline {
     setup: Setup,
+    max_pixels: u64,
     bench: Bench,
     file: Vec<u8>,
     encoded: Vec<u8>,
@@ -30,10 +33,8 @@ impl Handler for Pipeline {
     fn run(&mut self, task: &Task<'_>, value: &mut Vec<u8>) -> Result<(), TaskError> {
         let payload = Payload::decode(task.payload)
             .ok_or_else(|| TaskError::new("the payload is not one of an images job"))?;
-        let report = self.image(&payload).map_err(|error| TaskError {
-            message: format!("{}: {}", payload.shown(), error.message),
-            ..error
-        })?;
+        // The input itself stands beside the failure, wherever that is shown.
+        let report = self.image(&payload)?;
         let json = serde_json::to_vec(&report).map_err(|error| TaskError::new(error.to_string()))?;
         value.extend_from_slice(&json);
         Ok(())
@@ -42,7 +43,10 @@ impl Handler for Pipeline {
 
 impl Pipeline {
     pub(super) fn new(setup: Setup) -> Self {
-        Self { bench: Bench::new(setup.max_pixels), setup, file: Vec::new(), encoded: Vec::new() }
+        // The limit that the worker has set itself, or been set.
+        let memory = rustix::process::getrlimit(rustix::process::Resource::As).current;
+        let max_pixels = setup.max_pixels(memory);
+        Self { bench: Bench::new(max_pixels), max_pixels, setup, file: Vec::new(), encoded: Vec::new() }
     }
 
     fn image(&mut self, payload: &Payload<'_>) -> Result<Report, TaskError> {
@@ -50,8 +54,9 @@ impl Pipeline {
         self.read(&self.setup.base.join(OsStr::from_bytes(payload.input)))?;
         watch.lap(|micros| &mut micros.read);
 
-        let (max_pixels, luma) = (self.setup.max_pixels, self.setup.luma);
-        let (image, format) = decode::decode(&self.file, max_pixels, luma, &mut self.bench.buffers)?;
+        let Setup { luma, background, .. } = self.setup;
+        let wanted = Wanted { max_pixels: self.max_pixels, luma, background };
+        let (image, format) = decode::decode(&self.file, wanted, &mut self.bench.buffers)?;
         watch.lap(|micros| &mut micros.decode);
 
         let mut report = Report {
@@ -74,13 +79,19 @@ impl Pipeline {
 
     /// Reads the file at `path` into the buffer, as far as a file may go.
     fn read(&mut self, path: &Path) -> Result<(), TaskError> {
-        let limit = decode::max_file_bytes(self.setup.max_pixels);
+        let limit = decode::max_file_bytes(self.max_pixels);
         self.file.clear();
-        let fail = |error: std::io::Error| TaskError::new(format!("can't be read: {error}"));
-        let file = File::open(path).map_err(fail)?;
+        let fail = |error: std::io::Error| failure(format!("can't be read: {error}"), error.kind());
+        // Without waiting: what was a file when the job was planned may be a pipe without a writer by now.
+        let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file =
+            File::options().read(true).custom_flags(flags.bits().cast_signed()).open(path).map_err(fail)?;
+        if !file.metadata().map_err(fail)?.is_file() {
+            return Err(TaskError::new("is no regular file").for_good());
+        }
         let read = file.take(limit.saturating_add(1)).read_to_end(&mut self.file).map_err(fail)?;
         if read as u64 > limit {
-            return Err(TaskError::memory(format!("the file is larger than {limit} bytes")));
+            return Err(TaskError::memory(format!("the file is larger than {limit} bytes")).for_good());
         }
         Ok(())
     }
@@ -100,12 +111,13 @@ fn save(
     let mut bytes = 0;
     for (index, image) in images.iter().enumerate() {
         file.clear();
-        encode::encode(image, output.format, output.quality, mask, file)
-            .map_err(|error| TaskError::new(format!("can't be written as {:?}: {error}", output.format)))?;
+        encode::encode(image, output.format, output.quality, mask, file).map_err(|error| {
+            TaskError::new(format!("can't be written as {:?}: {error}", output.format)).for_good()
+        })?;
         watch.lap(|micros| &mut micros.encode);
         let path = output.path(&output.dir, stem, &tile_suffix(tiles, Some(index)));
         write::put(&path, file, output.force)
-            .map_err(|error| TaskError::new(format!("can't write {}: {error}", path.display())))?;
+            .map_err(|error| failure(format!("can't write {}: {error}", path.display()), error.kind()))?;
         watch.lap(|micros| &mut micros.write);
         bytes += file.len() as u64;
     }
@@ -116,12 +128,33 @@ fn save(
     Ok(())
 }
 
+/// A failure of the file system's, for good if it says that nothing is there, or nothing of that kind, or nothing
+/// for us: a second look finds the same.
+fn failure(message: String, kind: ErrorKind) -> TaskError {
+    let certain = matches!(
+        kind,
+        ErrorKind::NotFound
+            | ErrorKind::PermissionDenied
+            | ErrorKind::AlreadyExists
+            | ErrorKind::InvalidInput
+            | ErrorKind::InvalidFilename
+            | ErrorKind::NotADirectory
+            | ErrorKind::IsADirectory
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::FileTooLarge
+    );
+    let error = TaskError::new(message);
+    if certain { error.for_good() } else { error }
+}
+
 impl From<DecodeError> for TaskError {
     fn from(error: DecodeError) -> Self {
-        match error {
+        // The same file would be decoded in the same way.
+        let error = match error {
             DecodeError::TooLarge(..) | DecodeError::Memory(_) => Self::memory(error.to_string()),
             DecodeError::Broken(_) => Self::new(error.to_string()),
-        }
+        };
+        error.for_good()
     }
 }
 

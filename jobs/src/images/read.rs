@@ -15,7 +15,14 @@ const MAX_TILES: usize = 10_000;
 /// Reads all steps, noting in `errors` what is wrong with any of them.
 pub(super) fn steps(params: &mut Table, errors: &mut SpecErrors) -> Vec<Step> {
     let mut steps = Vec::new();
-    let list = match params.take("step").map(Item::into_list) {
+    let item = params.take("step");
+    let shown = item.as_ref().and_then(step_hint);
+    let list = item.map(|item| {
+        let error = item.error(format!("{} is not a list of steps", item.describe()));
+        item.into_list()
+            .map_err(|told| if shown.is_some() { SpecError { hint: shown, ..error } } else { told })
+    });
+    let list = match list {
         None => return steps,
         Some(Ok(list)) => list,
         Some(Err(error)) => {
@@ -26,9 +33,11 @@ pub(super) fn steps(params: &mut Table, errors: &mut SpecErrors) -> Vec<Step> {
     let mut tiled = false;
     for item in list {
         let place = item.error("");
+        let hint = step_hint(&item);
         let table = match item.into_table() {
             Ok(table) => table,
             Err(error) => {
+                let error = SpecError { hint, ..error };
                 errors.push(error);
                 continue;
             }
@@ -46,6 +55,37 @@ pub(super) fn steps(params: &mut Table, errors: &mut SpecErrors) -> Vec<Step> {
         }
     }
     steps
+}
+
+/// What a step looks like in a job file, for one that is only named, or not in a list.
+fn step_hint(item: &Item) -> Option<String> {
+    let op = match item.text() {
+        Ok(op) => op.replace("greyscale", "grayscale"),
+        Err(_) => "grayscale".to_owned(),
+    };
+    let known = OPS.split(", ").any(|known| known == op);
+    let op = if known { &op } else { "grayscale" };
+    Some(format!("each step has a table of its own:\n[[params.step]]\nop = \"{op}\""))
+}
+
+/// A colour: `#rrggbb`, or one of the two that need no numbers.
+pub(super) fn colour(item: &Item) -> Result<[u8; 3], SpecError> {
+    let text = item.text()?;
+    let wrong = || {
+        let hint = Some(r##"for example: "white", "black", "#ffcc00""##.into());
+        SpecError { hint, ..item.error(format!("{} is no colour", item.describe())) }
+    };
+    match text {
+        "white" => return Ok([255; 3]),
+        "black" => return Ok([0; 3]),
+        _ => {}
+    }
+    let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6);
+    let digits =
+        digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit())).ok_or_else(wrong)?;
+    let number = u32::from_str_radix(digits, 16).map_err(|_| wrong())?;
+    let [_, red, green, blue] = number.to_be_bytes();
+    Ok([red, green, blue])
 }
 
 /// A table whose keys are being taken, and what was wrong with them so far.
@@ -71,7 +111,12 @@ fn one_step(table: Table) -> Result<Step, SpecErrors> {
     let Some(step) = step else {
         if let (Some(item), true) = (&op, reader.errors.0.is_empty()) {
             let message = format!("{} is not a step", item.describe());
-            reader.errors.push(SpecError { hint: Some(format!("one of {OPS}")), ..item.error(message) });
+            let meant = item.text().ok().and_then(|name| crate::words::nearest(name, OPS.split(", ")));
+            let hint = match meant {
+                Some(name) => format!("did you mean \"{name}\"?"),
+                None => format!("one of {OPS}"),
+            };
+            reader.errors.push(SpecError { hint: Some(hint), ..item.error(message) });
         }
         return Err(reader.errors);
     };
@@ -83,7 +128,8 @@ impl Reader {
     /// `None`: it is no step, or its errors say why it is a wrong one.
     fn step(&mut self, op: &str) -> Option<Step> {
         match op {
-            "grayscale" => Some(Step::Grayscale),
+            // Either spelling is a word.
+            "grayscale" | "greyscale" => Some(Step::Grayscale),
             "threshold" => {
                 let level = self.float("value", None);
                 let (max, kind) = (self.max(), self.threshold_kind());

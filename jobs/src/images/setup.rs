@@ -14,7 +14,11 @@ pub(super) struct Setup {
     /// The job file's folder, absolute: where relative inputs start.
     pub(super) base: PathBuf,
     pub(super) output: Option<Output>,
-    pub(super) max_pixels: u64,
+    /// As the job file says; otherwise it goes with a worker's memory.
+    pub(super) max_pixels: Option<u64>,
+    /// What shows through where images are transparent; absent: alpha is dropped, and colours stay as they are stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) background: Option<[u8; 3]>,
     /// Take a JPEG's brightness plane instead of its colours.
     pub(super) luma: bool,
     pub(super) timings: bool,
@@ -35,7 +39,18 @@ pub(super) struct Output {
     pub(super) force: bool,
 }
 
+/// Bytes of memory for each pixel of the largest image: its file decoded, with 16 bits a sample or as coefficients, and
+/// what a step makes of it beside.
+const PIXEL_BYTES: u64 = 16;
+/// What a worker is taken to have where it has no limit.
+const MEMORY: u64 = 4 << 30;
+
 impl Setup {
+    /// The most pixels of an image, in a worker that may have `memory` bytes.
+    pub(super) fn max_pixels(&self, memory: Option<u64>) -> u64 {
+        self.max_pixels.unwrap_or_else(|| (memory.unwrap_or(MEMORY) / PIXEL_BYTES).max(1))
+    }
+
     pub(super) fn tiles(&self) -> Option<(usize, usize)> {
         self.steps.iter().find_map(|step| match step {
             Step::Tile { rows, columns } => Some((*rows, *columns)),
@@ -93,6 +108,22 @@ impl<'a> Payload<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_largest_image_goes_with_the_memory() {
+        let setup = |max_pixels| Setup {
+            base: PathBuf::new(),
+            output: None,
+            max_pixels,
+            background: None,
+            luma: false,
+            timings: false,
+            steps: Vec::new(),
+        };
+        assert_eq!(setup(None).max_pixels(Some(2 << 30)), 134_217_728, "a phone's 108 MP fit into 2 GiB");
+        assert_eq!(setup(None).max_pixels(None), 268_435_456);
+        assert_eq!(setup(Some(5)).max_pixels(Some(2 << 30)), 5, "what is said wins");
+    }
 
     #[test]
     fn a_payload_survives_the_way_to_a_worker() {

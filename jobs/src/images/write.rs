@@ -17,8 +17,12 @@ use rustix::io::Errno;
 /// nothing. Elsewhere, and where a file is replaced, it is written under a name beside `path` that the next
 /// writer of the same file takes over.
 ///
+/// Nothing is written through what lies there: a link, symbolic or hard, is replaced (with `force`), and what it leads to
+/// stays as it is. A pipe, a device or a folder is refused.
+///
 /// # Errors
-/// `AlreadyExists` where it holds something else and `force` is not given; else what the file system says.
+/// `AlreadyExists` if it holds something else and `force` is not given, or if it is no file; else what the file system
+/// says.
 pub(super) fn put(path: &Path, bytes: &[u8], force: bool) -> io::Result<()> {
     match holds(path, bytes)? {
         Some(true) => return Ok(()),
@@ -54,19 +58,44 @@ fn differs() -> io::Error {
     io::Error::new(io::ErrorKind::AlreadyExists, message)
 }
 
-/// Whether the file at `path` holds exactly `bytes`; `None` where there is none.
+/// Opens what lies at `path` without following a link and without waiting for the other end of a pipe.
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    options.custom_flags(flags.bits().cast_signed());
+    options
+}
+
+/// Whether the file at `path` holds exactly `bytes`; `None` if there is none. A symbolic link holds something else.
 fn holds(path: &Path, bytes: &[u8]) -> io::Result<Option<bool>> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
+    let lies_there = match fs::symlink_metadata(path) {
+        Ok(metadata) => metadata.file_type(),
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    if file.metadata()?.len() != bytes.len() as u64 {
+    if lies_there.is_symlink() {
+        return Ok(Some(false));
+    }
+    // A device may do something when it is opened.
+    if !lies_there.is_file() {
+        return Err(no_file());
+    }
+    let file = options().read(true).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(no_file());
+    }
+    if metadata.len() != bytes.len() as u64 {
         return Ok(Some(false));
     }
     let mut held = Vec::with_capacity(bytes.len());
-    file.read_to_end(&mut held)?;
+    file.take(metadata.len() + 1).read_to_end(&mut held)?;
     Ok(Some(held == bytes))
+}
+
+fn no_file() -> io::Error {
+    let message = "something lies there that is no file (a folder, a pipe, a device): move it away";
+    io::Error::new(io::ErrorKind::AlreadyExists, message)
 }
 
 /// Makes a file that has its name, `path` in `folder`, only when it is whole.
@@ -83,12 +112,23 @@ fn make_unnamed(folder: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let (mut file, partial) = partial_beside(path)?;
     let written = file.set_len(0).and_then(|()| file.write_all(bytes));
+    let written = written.and_then(|()| still_ours(&file, &partial, bytes.len()));
     let written = written.and_then(|()| fs::rename(&partial, path));
     if written.is_err() {
         // The first error is the one to tell.
         let _ = fs::remove_file(&partial);
     }
     written
+}
+
+/// Fails if the name no longer leads to the file that was written, or if others wrote into that.
+fn still_ours(file: &File, partial: &Path, length: usize) -> io::Result<()> {
+    let (held, named) = (file.metadata()?, fs::symlink_metadata(partial)?);
+    let same = (named.dev(), named.ino()) == (held.dev(), held.ino());
+    if same && held.len() == length as u64 {
+        return Ok(());
+    }
+    Err(io::Error::other(format!("somebody else changed {} meanwhile", partial.display())))
 }
 
 /// So many processes may write to the same path at the same time.
@@ -102,12 +142,31 @@ fn partial_beside(path: &Path) -> io::Result<(File, PathBuf)> {
             return Ok((file, partial));
         }
     }
-    Err(io::Error::new(io::ErrorKind::ResourceBusy, "too many other processes are writing it"))
+    let message =
+        "too many other processes are writing it, or links and pipes have the names of its partial files";
+    Err(io::Error::new(io::ErrorKind::ResourceBusy, message))
 }
 
-/// Opens the file and locks it; `None` where a living process has done so.
+/// Opens the file and locks it; `None` if a living process has done so, or if it is nothing that we would leave there: a
+/// link to elsewhere, a file with other names, a pipe.
 fn take(partial: &Path) -> io::Result<Option<File>> {
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(partial)?;
+    let file = match options().write(true).create(true).truncate(false).open(partial) {
+        Ok(file) => file,
+        // A symbolic link; a pipe that nobody reads, or a socket; a folder.
+        Err(error)
+            if matches!(
+                error.raw_os_error().map(Errno::from_raw_os_error),
+                Some(Errno::LOOP | Errno::NXIO | Errno::ISDIR)
+            ) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() || metadata.nlink() != 1 {
+        return Ok(None);
+    }
     // Where locks are unknown, there is one writer.
     if flock(&file, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
         return Ok(None);
@@ -171,6 +230,48 @@ mod tests {
         assert_eq!(refused.kind(), io::ErrorKind::ResourceBusy);
         drop(others);
         assert_eq!(partial_beside(&path).unwrap().1, partial_name(&path, 1));
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, other) = (folder.path().join("a.png"), folder.path().join("precious"));
+        fs::write(&other, b"precious").unwrap();
+        let partial = partial_name(&path, 0);
+        for link in [std::os::unix::fs::symlink::<&Path, &Path>, fs::hard_link::<&Path, &Path>] {
+            link(&other, &path).unwrap();
+            let refused = put(&path, b"image", false).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
+            put(&path, b"image", true).unwrap();
+            assert!(fs::symlink_metadata(&path).unwrap().is_file());
+            assert_eq!(fs::read(&path).unwrap(), b"image");
+            fs::remove_file(&path).unwrap();
+            // Nor through one that has a partial file's name.
+            link(&other, &partial).unwrap();
+            replace(&path, b"image").unwrap();
+            fs::remove_file(&path).unwrap();
+            fs::remove_file(&partial).unwrap();
+            assert_eq!(fs::read(&other).unwrap(), b"precious");
+        }
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_and_never_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let (pipe, inside) = (folder.path().join("pipe.png"), folder.path().join("folder.png"));
+        nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+        fs::create_dir(&inside).unwrap();
+        for path in [&pipe, &inside, Path::new("/dev/null")] {
+            for force in [false, true] {
+                let refused = put(path, b"image", force).unwrap_err();
+                assert!(refused.to_string().contains("no file"), "{refused}");
+            }
+        }
+        let path = folder.path().join("a.png");
+        nix::unistd::mkfifo(&partial_name(&path, 0), nix::sys::stat::Mode::S_IRWXU).unwrap();
+        fs::create_dir(partial_name(&path, 1)).unwrap();
+        replace(&path, b"image").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"image");
     }
 
     #[test]

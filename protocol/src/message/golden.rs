@@ -106,10 +106,12 @@ fn golden_outcomes() {
     encoder.push_failure(TaskId(302), 1, Status::Memory, "m");
     encoder.push_failure(TaskId(303), 1, Status::Panic, "p");
     encoder.push(TaskId(299), 1, Status::Chunked, 70_000);
-    encoder.settle(4_000);
+    encoder.push_failure(TaskId(304), 1, Status::ErrorForGood, "E");
+    encoder.push_failure(TaskId(305), 1, Status::MemoryForGood, "M");
+    encoder.settle(6_000);
     from_worker(
         &FromWorker::Outcomes(encoder.outcomes().unwrap()),
-        "02 fc c0 c2 04 00 2b d8 04 01 08 ac 02 04 cb 04 02 08 02 04 02 02 08 02 01 00 01 c2 04 01 11 01 02 00 01 0a 01 02 00 01 0b 01 02 09 01 0c 01 e0 c5 08 0a 61 62 63 64 65 66 67 65 6d 70",
+        "02 fc 90 ca 04 00 35 d8 04 01 08 ac 02 04 cb 04 02 08 02 04 02 02 08 02 01 00 01 c2 04 01 11 01 02 00 01 0a 01 02 00 01 0b 01 02 09 01 0c 01 e0 c5 08 08 01 0d 01 02 00 01 0e 01 02 0c 61 62 63 64 65 66 67 65 6d 70 45 4d",
     );
 }
 

@@ -4,7 +4,7 @@ use super::Outcomes;
 use super::runs::RunLengths;
 use crate::MAX_TEXT;
 use crate::varint::{self, Steps};
-use crate::{TaskErrorKind, TaskId};
+use crate::{TaskError, TaskErrorKind, TaskId};
 
 /// How an attempt ended, as a head says it in its low three bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,13 +14,17 @@ pub(crate) enum Status {
     Memory = 2,
     Panic = 3,
     Chunked = 4,
+    ErrorForGood = 5,
+    MemoryForGood = 6,
 }
 
-impl From<TaskErrorKind> for Status {
-    fn from(kind: TaskErrorKind) -> Self {
-        match kind {
-            TaskErrorKind::Error => Self::Error,
-            TaskErrorKind::Memory => Self::Memory,
+impl From<&TaskError> for Status {
+    fn from(error: &TaskError) -> Self {
+        match (error.kind, error.for_good) {
+            (TaskErrorKind::Error, false) => Self::Error,
+            (TaskErrorKind::Error, true) => Self::ErrorForGood,
+            (TaskErrorKind::Memory, false) => Self::Memory,
+            (TaskErrorKind::Memory, true) => Self::MemoryForGood,
         }
     }
 }

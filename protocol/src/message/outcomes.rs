@@ -168,6 +168,7 @@ impl<'a> Values<'a> {
 ///         OutcomeResult::Ok(value) => format!("a value of {} bytes", value.len()),
 ///         OutcomeResult::Chunked(length) => format!("a value of {length} bytes, sent before"),
 ///         OutcomeResult::Error(why) | OutcomeResult::Memory(why) | OutcomeResult::Panic(why) => why.to_owned(),
+///         OutcomeResult::ErrorForGood(why) | OutcomeResult::MemoryForGood(why) => format!("{why}, certainly"),
 ///     }
 /// }
 /// assert_eq!(tell(OutcomeResult::Chunked(1 << 20)), "a value of 1048576 bytes, sent before");
@@ -184,6 +185,10 @@ pub enum OutcomeResult<'a> {
     Memory(&'a str),
     /// The handler panicked: the message, and where.
     Panic(&'a str),
+    /// As an error, and certain to come again.
+    ErrorForGood(&'a str),
+    /// As want of memory, and certain to come again.
+    MemoryForGood(&'a str),
 }
 
 impl<'a> Outcomes<'a> {
@@ -261,6 +266,8 @@ impl<'a> OutcomeRuns<'a> {
             3 => OutcomeResult::Panic(self.take_text(length)?),
             4 if length <= MAX_VALUE => OutcomeResult::Chunked(length),
             4 => return Err(DecodeError::Lengths),
+            5 => OutcomeResult::ErrorForGood(self.take_text(length)?),
+            6 => OutcomeResult::MemoryForGood(self.take_text(length)?),
             other => return Err(DecodeError::Status(other)),
         })
     }

@@ -168,7 +168,7 @@ impl Session {
     }
 
     fn note_error(&mut self, task: &TaskHead<'_>, error: &TaskError) {
-        self.outcomes.push_failure(task.id, task.attempt, error.kind.into(), &error.message);
+        self.outcomes.push_failure(task.id, task.attempt, error.into(), &error.message);
     }
 
     /// Reads the clock, and gives the outcomes that wait for it their time.

@@ -28,6 +28,8 @@ pub(crate) enum End {
     Error(String),
     Memory(String),
     Panic(String),
+    ErrorForGood(String),
+    MemoryForGood(String),
 }
 
 /// What a worker said.
@@ -259,6 +261,8 @@ fn understand(frame: FromWorker<'_>, chunks: &mut HashMap<u64, Vec<u8>>, said: &
                     OutcomeResult::Error(text) => End::Error(text.to_owned()),
                     OutcomeResult::Memory(text) => End::Memory(text.to_owned()),
                     OutcomeResult::Panic(text) => End::Panic(text.to_owned()),
+                    OutcomeResult::ErrorForGood(text) => End::ErrorForGood(text.to_owned()),
+                    OutcomeResult::MemoryForGood(text) => End::MemoryForGood(text.to_owned()),
                 };
                 said.push_back(Said::Ended { task: outcome.task.0, attempt: outcome.attempt, end });
             }

@@ -200,6 +200,8 @@ fn single(
         OutcomeResult::Error(why) => (Verdict::Failed(Reason::Error), text(why)),
         OutcomeResult::Memory(why) => (Verdict::Failed(Reason::Memory), text(why)),
         OutcomeResult::Panic(why) => (Verdict::Failed(Reason::Panic), text(why)),
+        OutcomeResult::ErrorForGood(why) => (Verdict::FailedForGood(Reason::Error), text(why)),
+        OutcomeResult::MemoryForGood(why) => (Verdict::FailedForGood(Reason::Memory), text(why)),
     })
 }
 

@@ -9,7 +9,9 @@ use super::process::Lease;
 use crate::BatchSize;
 use crate::Reason;
 use crate::holds::holds;
-use crate::{BatchId, Event, Fate, KillReason, Leases, Note, Order, Queue, Said, Settled, Time, WorkerId};
+use crate::{
+    BatchId, Event, Fate, KillReason, Leases, Note, Order, Queue, Said, Settled, Time, Verdict, WorkerId,
+};
 
 /// Credit: batches in a worker's hands.
 const CREDIT: usize = 2;
@@ -51,8 +53,8 @@ impl Book {
             Said::Order(Order::Kill { worker, reason }) => self.check_kill(now, *worker, *reason),
             Said::Task(Settled::Accepted { places }) => self.check_accept(places.clone()),
             Said::Task(Settled::Charged { task, attempt, worker, reason, place, fate }) => {
-                self.check_charged(event, *worker, *task, *attempt, *reason, *place)?;
-                self.check_fate(now, *task, *reason, *fate)
+                let certain = self.check_charged(event, *worker, *task, *attempt, *reason, *place)?;
+                self.check_fate(now, *task, *reason, certain, *fate)
             }
             Said::Note(Note::Slow { worker, task, attempt }) => {
                 self.check_slow(now, *worker, *task, *attempt)
@@ -255,7 +257,8 @@ impl Book {
         Ok(())
     }
 
-    /// An attempt may be charged where a valid report says so, or where a death is its doing.
+    /// An attempt may be charged where a valid report says so, or where a death is its doing. True if the report
+    /// says that it failed for good.
     fn check_charged(
         &mut self,
         event: &Event<'_>,
@@ -264,15 +267,17 @@ impl Book {
         attempt: u32,
         reason: Reason,
         place: Option<usize>,
-    ) -> Checked {
+    ) -> Result<bool, String> {
         let from = match *event {
             Event::Outcomes { worker, .. } | Event::Died { worker, .. } => Some(worker),
             _ => None,
         };
         holds!(from == Some(by), "{by} is named for a charge out of {event:?}");
+        let mut certain = false;
         let told = match place {
             Some(index) => {
                 let report = self.due.reports.get_mut(index).and_then(Option::take);
+                certain = report.is_some_and(|report| matches!(report.verdict, Verdict::FailedForGood(_)));
                 report.and_then(|report| Some((report.first, Self::failed(report.verdict)?)))
             }
             None => self.due.blamed.take(),
@@ -281,15 +286,19 @@ impl Book {
         holds!(told == Some((task, reason)), "task {task} is charged {reason:?} where {told:?} is right");
         let charged = self.tasks[task.0 as usize].charged;
         holds!(attempt == charged + 1, "attempt {attempt} is charged after {charged}");
-        Ok(())
+        Ok(certain)
     }
 
-    fn check_fate(&mut self, now: Time, task: TaskId, reason: Reason, fate: Fate) -> Checked {
+    fn check_fate(&mut self, now: Time, task: TaskId, reason: Reason, certain: bool, fate: Fate) -> Checked {
         let entry = &mut self.tasks[task.0 as usize];
         entry.charged += 1;
         let charged = entry.charged;
         let wanted = entry.cancelled.is_none();
-        let again = wanted && self.config.retry_on.contains(&reason) && charged <= self.config.retries;
+        let may = wanted && self.config.retry_on.contains(&reason) && charged <= self.config.retries;
+        let again = may && !certain;
+        if may && certain {
+            self.met.insert("failed for good");
+        }
         match fate {
             Fate::Retry(delay) => {
                 holds!(again, "task {task} is tried again after attempt {charged} and {reason:?}");

@@ -445,7 +445,7 @@ impl Book {
     pub(super) fn failed(verdict: Verdict) -> Option<Reason> {
         match verdict {
             Verdict::Ok => None,
-            Verdict::Failed(reason) => Some(reason),
+            Verdict::Failed(reason) | Verdict::FailedForGood(reason) => Some(reason),
         }
     }
 }

@@ -243,6 +243,7 @@ impl World {
             Some(habit) if lease.attempt <= habit.times => match habit.mischief {
                 Mischief::Crash(reason) => Ending::Death(reason),
                 Mischief::Error(reason) => Ending::Report(Verdict::Failed(reason)),
+                Mischief::ErrorForGood(reason) => Ending::Report(Verdict::FailedForGood(reason)),
                 Mischief::Hang => Ending::Never,
                 Mischief::Dawdle => Ending::Report(Verdict::Ok),
             },

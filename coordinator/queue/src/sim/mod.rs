@@ -24,7 +24,7 @@ const SEEDS: u64 = 2_000;
 const TAIL: usize = 60;
 
 /// What so many seeds must meet, or the simulator has lost its teeth.
-const MUST_MEET: [&str; 30] = [
+const MUST_MEET: [&str; 31] = [
     "cancelled in its lane",
     "cancelled and taken back",
     "cancelled at a death",
@@ -32,6 +32,7 @@ const MUST_MEET: [&str; 30] = [
     "warning",
     "charge by death",
     "charge by report",
+    "failed for good",
     "claimed fresh starts",
     "dead letter",
     "death of the dead",

@@ -27,6 +27,7 @@ pub(super) struct Habit {
 pub(super) enum Mischief {
     Crash(Reason),
     Error(Reason),
+    ErrorForGood(Reason),
     Hang,
     /// It ends well, about the time when a limit is noticed to have passed.
     Dawdle,
@@ -127,6 +128,7 @@ impl Scenario {
             0 if self.config.timeout.is_some() => Mischief::Hang,
             5 if self.config.timeout.or(self.config.soft_timeout).is_some() => Mischief::Dawdle,
             0..=2 => Mischief::Crash(rng.pick(&[Reason::Signal, Reason::Exit, Reason::Memory])),
+            3 => Mischief::ErrorForGood(rng.pick(&[Reason::Error, Reason::Memory])),
             _ => Mischief::Error(rng.pick(&[Reason::Error, Reason::Panic, Reason::Memory])),
         };
         Some(Habit { mischief, times })

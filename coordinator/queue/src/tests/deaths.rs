@@ -111,6 +111,18 @@ fn a_reason_that_is_not_retried_fails_at_once() {
 }
 
 #[test]
+fn a_failure_that_is_certain_is_not_retried_whatever_its_reason() {
+    for reason in [Reason::Error, Reason::Memory] {
+        let every = QueueConfig { retry_on: Reason::ALL.to_vec(), retries: 5, ..config(1, 1) };
+        let mut rig = Rig::working(every, 1);
+        rig.take();
+        rig.told(0, &[Report { verdict: Verdict::FailedForGood(reason), ..ok(0) }]);
+        assert_eq!(rig.charges(), [(0, 1, reason, true)]);
+        assert_eq!((rig.queue.counts().failed, rig.queue.counts().retried), (1, 0));
+    }
+}
+
+#[test]
 fn a_retry_waits_for_a_backoff_that_doubles_up_to_its_limit() {
     let limit = MS * 25;
     let mut rig =
