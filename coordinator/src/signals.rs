@@ -50,6 +50,7 @@ impl Signals {
                 let first =
                     received.compare_exchange(0, signal as i32, Ordering::SeqCst, Ordering::SeqCst).is_ok();
                 tracing::debug!(%signal, first, "signal");
+                crate::output::stop_waiting(signal as i32);
                 control.request(if first { Request::Stop } else { Request::Abort });
                 if first {
                     announce(signal);
@@ -64,6 +65,18 @@ impl Signals {
     pub fn received(&self) -> Option<Signal> {
         Signal::try_from(self.received.load(Ordering::SeqCst)).ok()
     }
+}
+
+/// Holds back the signal that tells of a file which would become longer than it may (`ulimit -f`): the write fails then
+/// with "File too large", and that can be told. Whoever is started from here gets the signal as ever. Call it before any
+/// thread is started.
+///
+/// # Errors
+/// The system refuses.
+pub fn tell_of_long_files() -> io::Result<()> {
+    let mut set = SigSet::empty();
+    set.add(Signal::SIGXFSZ);
+    Ok(set.thread_block()?)
 }
 
 fn announce(signal: Signal) {

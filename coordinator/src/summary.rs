@@ -83,6 +83,9 @@ pub struct TimeSummary {
     pub writing: f64,
     /// Handing outcomes to the store, and waiting for it.
     pub storing: f64,
+    /// Combining the values into one result; a part of `writing`.
+    #[serde(default)]
+    pub combining: f64,
 }
 
 /// Counts of tasks.

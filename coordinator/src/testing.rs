@@ -2,7 +2,7 @@
 
 use jobs::spec::{JobSpec, SpecErrors};
 use jobs::{BadValue, Key, Kind, Plan, PlanError, PlanOptions, Presenter, Section, Tasks};
-use protocol::{Handler, Payloads, TaskError, TaskId};
+use protocol::{Handler, Payloads, TaskError, TaskId, TaskRun};
 
 use crate::pool::DoneRun;
 
@@ -141,5 +141,5 @@ impl Presenter for EchoPresenter {
 
 /// A task that ended well and took so many microseconds.
 pub(crate) fn done(task: TaskId, micros: u64) -> DoneRun {
-    DoneRun { first: task, count: 1, attempt: 1, micros }
+    DoneRun { run: TaskRun::one(task), attempt: 1, micros }
 }

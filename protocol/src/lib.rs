@@ -93,7 +93,7 @@ pub use directory::{PrivateDirectory, private_directory};
 pub use error::{DecodeError, TooLong};
 pub use frame::{Filled, FrameError, FrameReader, FrameWriter};
 pub use handler::{Context, Handler, Task};
-pub use ids::TaskId;
+pub use ids::{TaskId, TaskRun};
 pub use limits::{
     MAX_FRAME, MAX_MESSAGE, MAX_PAYLOAD, MAX_PIECES, MAX_SETUP, MAX_TEXT, MAX_VALUE, PROTOCOL_VERSION,
 };

@@ -265,7 +265,24 @@ fn runs_are_listed_exported_and_forgotten() {
     let connection = rusqlite::Connection::open(place.path().join("run.db")).unwrap();
     let rows: u64 = connection.query_row("SELECT count(*) FROM outcomes", [], |row| row.get(0)).unwrap();
     assert_eq!(rows, TASKS);
-    place.run(&["runs", "prune", "--keep", "0"]).expect_code(0);
+    let lost = rusqlite::Connection::open(store(&place)).unwrap();
+    lost.execute("DELETE FROM blocks WHERE key = (SELECT max(key) FROM blocks)", []).unwrap();
+    drop(lost);
+    let lacking = place.run(&["runs", "export", "nightly", "-o", "part.jsonl"]).expect_code(3);
+    assert!(lacking.stderr.contains("20000 outcomes by its row"), "{}", lacking.stderr);
+    assert!(!place.path().join("part.jsonl").exists());
+    let which = place.run(&["runs", "prune"]).expect_code(2);
+    for flag in ["--older-than", "--keep", "--run"] {
+        assert!(which.stderr.contains(flag), "{}", which.stderr);
+    }
+    let bare = place.run(&["runs", "prune", "--older-than", "30"]).expect_code(2);
+    assert!(bare.stderr.contains("30d"), "{}", bare.stderr);
+    let pruned = place.run(&["runs", "prune", "--keep", "0"]).expect_code(0);
+    assert!(
+        pruned.stdout.starts_with("forgetting nightly (job, 20,000 tasks, finished)"),
+        "{}",
+        pruned.stdout
+    );
     assert_eq!(place.run(&["runs", "list", "--json"]).expect_code(0).stdout, "");
     place.run(&["runs", "show", "nightly"]).expect_code(2);
 }
@@ -303,4 +320,58 @@ fn workers_deaths_are_told_of_afterwards() {
     assert_eq!((died("SIGSEGV"), died("code 3"), died("worker-")), (1, 1, 2), "{events:#?}");
     let shown = place.run(&["runs", "show", "r1"]).expect_code(0);
     assert_eq!(shown.stdout.matches("worker-died worker-").count(), 2, "{}", shown.stdout);
+}
+
+/// Starts a run whose last task never ends, and waits until the others are stored.
+fn start_endless(place: &Place) -> Started {
+    let job = place.faults(&["ok*50", "hang"], "workers = 2\ngrace = 0").display().to_string();
+    let started = place.start(&["run", &job, "--output", "out.jsonl", "--run-id", "slow"]);
+    wait_until("stored outcomes", || stored_tasks(place) == 50);
+    started
+}
+
+#[test]
+fn a_live_run_is_neither_resumed_nor_forgotten_by_another_name_of_its_store() {
+    let place = Place::new();
+    let started = start_endless(&place);
+    let link = place.path().join("link.db").display().to_string();
+    std::os::unix::fs::symlink(store(&place), &link).unwrap();
+    let alive = format!("process {}", started.child.id());
+    let refused = place.start(&["resume", "slow", "--store", &link]).finish().expect_code(2);
+    assert!(refused.stderr.contains(&alive), "{}", refused.stderr);
+    let forgotten = ["runs", "prune", "--store", &link, "--run", "slow"];
+    let left = place.start(&forgotten).finish().expect_code(0);
+    assert!(left.stdout.contains("left slow: it is being worked on"), "{}", left.stdout);
+    std::fs::remove_file(&link).unwrap();
+    std::fs::hard_link(store(&place), &link).unwrap();
+    place.start(&["resume", "slow", "--store", &link]).finish().expect_code(2);
+    std::fs::remove_file(&link).unwrap();
+    started.signal(Signal::SIGTERM);
+    started.finish().expect_code(143);
+    assert_eq!(state(&place, "slow").as_deref(), Some("interrupted"));
+}
+
+#[test]
+fn a_run_whose_store_has_gone_ends_with_3() {
+    let place = Place::new();
+    let started = start_endless(&place);
+    std::fs::rename(store(&place), place.path().join("aside.db")).unwrap();
+    started.signal(Signal::SIGTERM);
+    let ended = started.finish().expect_code(3);
+    assert!(ended.stderr.contains("runs.db: the store or its log has gone"), "{}", ended.stderr);
+}
+
+#[test]
+fn what_refuses_to_go_on_with_a_run_leaves_it_as_it_is() {
+    let place = Place::new();
+    let started = start_endless(&place);
+    started.signal(Signal::SIGTERM);
+    started.finish().expect_code(143);
+    let events = |place: &Place| place.run(&["runs", "show", "slow", "--json"]).expect_code(0).stdout;
+    let before = events(&place);
+    // The last thing that can refuse: results can't be written.
+    place.write("out.jsonl", "somebody's");
+    place.run(&["resume", "slow"]).expect_code(2);
+    place.run(&["resume", "slow", "--trace", "no/such/folder/t.json"]).expect_code(2);
+    assert_eq!(events(&place), before);
 }

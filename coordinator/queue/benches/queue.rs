@@ -98,12 +98,12 @@ impl Desk {
 
     fn run(&mut self, worker: WorkerId, tasks: &[Leases]) {
         let ok = |leases: &Leases| {
-            let Leases { first, count, attempt } = *leases;
-            Report { first, count, attempt, verdict: Verdict::Ok }
+            let Leases { run, attempt } = *leases;
+            Report { run, attempt, verdict: Verdict::Ok }
         };
         self.reports.clear();
         self.reports.extend(tasks.iter().map(ok));
-        let busy = TASK * tasks.iter().map(|leases| leases.count).sum::<u32>();
+        let busy = TASK * tasks.iter().map(|leases| leases.run.count).sum::<u32>();
         self.now = self.now.after(busy);
         let event = Event::Outcomes { worker, busy, reports: &self.reports };
         self.queue.handle(self.now, event, &mut self.decisions);

@@ -30,7 +30,7 @@ pub(super) struct Batch {
 
 impl Batch {
     pub(super) fn new(id: BatchId, runs: Vec<Leases>) -> Self {
-        let end = runs.iter().map(|run| run.count as usize).sum();
+        let end = runs.iter().map(|run| run.run.count as usize).sum();
         Self { id, recalled: false, runs, next: 0, end, run: 0, offset: 0, gone: BTreeSet::new() }
     }
 
@@ -67,13 +67,13 @@ impl Batch {
     fn place(&self, task: TaskId) -> Option<usize> {
         let mut before = self.next - self.offset as usize;
         for run in self.runs.get(self.run..).unwrap_or_default() {
-            let place = run.place(task).map(|place| before + place as usize);
+            let place = run.run.place(task).map(|place| before + place as usize);
             let is_taken =
                 |place: &usize| (self.next..self.end).contains(place) && !self.gone.contains(place);
             if let Some(place) = place.filter(is_taken) {
                 return Some(place);
             }
-            before += run.count as usize;
+            before += run.run.count as usize;
         }
         None
     }
@@ -89,11 +89,11 @@ impl Batch {
     /// How many tasks with consecutive ids come next, this one first; 0 where it does not.
     pub(super) fn next_in_a_row(&self, task: TaskId) -> usize {
         let Some(run) = self.runs.get(self.run).filter(|_| self.next < self.end) else { return 0 };
-        if run.first.0 + u64::from(self.offset) != task.0 {
+        if run.run.first.0 + u64::from(self.offset) != task.0 {
             return 0;
         }
         let until = self.gone.first().map_or(self.end, |place| self.end.min(*place));
-        (until - self.next).min((run.count - self.offset) as usize)
+        (until - self.next).min((run.run.count - self.offset) as usize)
     }
 
     /// Takes out the next `count` tasks, at most as many as come in a row.
@@ -106,7 +106,7 @@ impl Batch {
         self.next += count;
         // It is at most what is left of the run.
         self.offset += count as u32;
-        if self.runs.get(self.run).is_some_and(|run| self.offset >= run.count) {
+        if self.runs.get(self.run).is_some_and(|run| self.offset >= run.run.count) {
             self.run += 1;
             self.offset = 0;
         }
@@ -130,12 +130,12 @@ impl Batch {
     /// The invariants above.
     pub(super) fn check(&self) -> Sound {
         let Self { id, recalled: _, runs, next, end, run, offset, gone } = self;
-        holds!(runs.iter().all(|run| run.count > 0), "{id:?} has an empty run");
-        let places: usize = runs.iter().map(|run| run.count as usize).sum();
+        holds!(runs.iter().all(|run| run.run.count > 0), "{id:?} has an empty run");
+        let places: usize = runs.iter().map(|run| run.run.count as usize).sum();
         holds!(next <= end && *end <= places, "{id:?} goes from {next} to {end} of {places}");
-        let before: usize = runs.iter().take(*run).map(|run| run.count as usize).sum();
+        let before: usize = runs.iter().take(*run).map(|run| run.run.count as usize).sum();
         holds!(before + *offset as usize == *next, "{id:?} is at task {offset} of run {run}, not at {next}");
-        let inside = runs.get(*run).map_or(*offset == 0, |run| *offset < run.count);
+        let inside = runs.get(*run).map_or(*offset == 0, |run| *offset < run.run.count);
         holds!(inside, "{id:?} is at task {offset} behind the end of run {run}");
         // The first empty place of them is behind `next`, which is taken.
         let apart =
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     fn leases(first: u64, count: u32) -> Leases {
-        Leases { first: TaskId(first), count, attempt: 1 }
+        Leases { run: ids::TaskRun::new(TaskId(first), count), attempt: 1 }
     }
 
     fn leased(batch: &Batch) -> Vec<u64> {

@@ -130,12 +130,12 @@ impl Queue {
                 Leasing::Stale => Pick::Stale,
                 Leasing::Full => Pick::Enough,
                 Leasing::Leased(leases, cost) => {
-                    left = left.saturating_sub(leases.count as usize);
+                    left = left.saturating_sub(leases.run.count as usize);
                     room = room.saturating_sub(cost);
                     if !tasks.last_mut().is_some_and(|last| last.join(&leases)) {
                         tasks.push(leases);
                     }
-                    Pick::Taken(leases.count)
+                    Pick::Taken(leases.run.count)
                 }
             }
         });
@@ -152,7 +152,7 @@ impl Queue {
         let Some(state) = self.worker_mut(worker) else {
             return cannot_happen!("tasks for {worker}, which is none of ours");
         };
-        let count = tasks.iter().map(|leases| leases.count as usize).sum();
+        let count = tasks.iter().map(|leases| leases.run.count as usize).sum();
         state.served = true;
         state.leased_total += count as u64;
         state.pace.last_batch = count;

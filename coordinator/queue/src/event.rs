@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use ids::TaskId;
+use ids::{TaskId, TaskRun};
 
 use super::Time;
 use crate::Reason;
@@ -108,10 +108,8 @@ pub enum Event<'a> {
 /// What became of tasks with consecutive ids in a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Report {
-    /// The first task.
-    pub first: TaskId,
-    /// How many tasks.
-    pub count: u32,
+    /// The tasks.
+    pub run: TaskRun,
     /// Which attempt of each.
     pub attempt: u32,
     /// How it went.
@@ -121,12 +119,12 @@ pub struct Report {
 impl Report {
     /// What became of one task.
     pub fn one(task: TaskId, attempt: u32, verdict: Verdict) -> Self {
-        Self { first: task, count: 1, attempt, verdict }
+        Self { run: TaskRun::one(task), attempt, verdict }
     }
 
     /// The tasks, in order.
     pub fn tasks(&self) -> impl ExactSizeIterator<Item = TaskId> + use<> {
-        in_a_row(self.first, self.count)
+        self.run.tasks()
     }
 }
 
@@ -163,18 +161,11 @@ pub enum Death {
     NeverBorn,
 }
 
-/// So many consecutive ids. They may be a liar's, so they wrap around instead of ending in a panic.
-fn in_a_row(first: TaskId, count: u32) -> impl ExactSizeIterator<Item = TaskId> {
-    (0..count).map(move |index| TaskId(first.0.wrapping_add(index.into())))
-}
-
 /// Tasks with consecutive ids in a worker's hands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Leases {
-    /// The first task.
-    pub first: TaskId,
-    /// How many tasks.
-    pub count: u32,
+    /// The tasks.
+    pub run: TaskRun,
     /// The attempt that this is of each, from 1.
     pub attempt: u32,
 }
@@ -182,26 +173,16 @@ pub struct Leases {
 impl Leases {
     /// One task.
     pub fn one(task: TaskId, attempt: u32) -> Self {
-        Self { first: task, count: 1, attempt }
+        Self { run: TaskRun::one(task), attempt }
     }
 
     /// The tasks, in order.
     pub fn tasks(&self) -> impl ExactSizeIterator<Item = TaskId> + use<> {
-        in_a_row(self.first, self.count)
-    }
-
-    /// Which of them a task is, from 0.
-    pub fn place(&self, task: TaskId) -> Option<u32> {
-        let place = u32::try_from(task.0.checked_sub(self.first.0)?).ok()?;
-        (place < self.count).then_some(place)
+        self.run.tasks()
     }
 
     /// Takes in those that follow directly, of the same attempt; false where they do not.
     pub(super) fn join(&mut self, next: &Self) -> bool {
-        let follows = self.first.0 + u64::from(self.count) == next.first.0 && self.attempt == next.attempt;
-        if follows {
-            self.count += next.count;
-        }
-        follows
+        self.attempt == next.attempt && self.run.join(next.run)
     }
 }

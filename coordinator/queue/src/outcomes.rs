@@ -30,10 +30,11 @@ impl Queue {
     ) {
         let Some(state) = self.worker_mut(worker) else { return };
         if matches!(state.phase, Phase::Absent { .. } | Phase::Gone) {
-            self.counts.ignored_reports += reports.iter().map(|report| u64::from(report.count)).sum::<u64>();
+            self.counts.ignored_reports +=
+                reports.iter().map(|report| u64::from(report.run.count)).sum::<u64>();
             return;
         }
-        let tasks: usize = reports.iter().map(|report| report.count as usize).sum();
+        let tasks: usize = reports.iter().map(|report| report.run.count as usize).sum();
         state.pace.mean.learn(busy, tasks);
         self.pace.learn(busy, tasks);
         let mut accepted = Accepted { places: 0..0, out: &mut *out };
@@ -88,7 +89,7 @@ impl Queue {
         place: usize,
         accepted: &mut Accepted<'_>,
     ) {
-        let (task, attempt) = (report.first, report.attempt);
+        let (task, attempt) = (report.run.first, report.attempt);
         match report.verdict {
             Verdict::Failed(reason) | Verdict::FailedForGood(reason) => {
                 let certain = matches!(report.verdict, Verdict::FailedForGood(_));

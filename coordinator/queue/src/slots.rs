@@ -234,7 +234,7 @@ impl Slots {
             cost = more;
             count += 1;
         }
-        let leases = Leases { first: run.first, count, attempt: attempts.saturating_add(1) };
+        let leases = Leases { run: TaskRun::new(run.first, count), attempt: attempts.saturating_add(1) };
         Leasing::Leased(leases, cost)
     }
 

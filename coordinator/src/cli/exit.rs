@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use jobs::PlanError;
 use jobs::spec::SpecErrors;
+use nix::sys::signal::Signal;
 
 use crate::output::OutputError;
 use crate::store::StoreError;
@@ -61,6 +62,10 @@ impl Exit {
             match cause.downcast_ref::<OutputError>() {
                 // Whoever closes our output has seen enough.
                 Some(OutputError::Closed) => return Self::Ok,
+                Some(OutputError::Stopped { signal, .. }) if *signal == Signal::SIGINT as i32 => {
+                    return Self::Interrupted;
+                }
+                Some(OutputError::Stopped { .. }) => return Self::Terminated,
                 Some(error) if error.is_usage() => return Self::Usage,
                 _ => {}
             }

@@ -168,10 +168,7 @@ impl<W: Write> Write for Harmless<W> {
 
 /// Lines are added to what is there: several runs may share a file.
 fn open_log(path: &Path) -> Result<File, UsageError> {
-    File::options()
-        .append(true)
-        .create(true)
-        .open(path)
+    crate::output::open_log(path)
         .map_err(|error| UsageError(format!("--log-file {}: it can't be written: {error}", path.display())))
 }
 

@@ -74,6 +74,8 @@ pub fn main_with(kinds: &'static [&'static dyn Kind]) -> ExitCode {
     if let Some(exit) = crate::supervisor::main_if_guard() {
         return exit;
     }
+    // What then comes of it is told where it comes.
+    let _ = crate::signals::tell_of_long_files();
     match Cli::read(std::env::args_os()) {
         Ok(cli) => run_to_exit(cli, kinds).into(),
         Err(error) => {

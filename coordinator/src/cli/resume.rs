@@ -12,7 +12,7 @@ use super::request::RunRequest;
 use super::{execute, incremental, stored};
 use crate::job::{self, Job, Kinds};
 use crate::run::incremental::plan_all;
-use crate::run::{Keep, now, was_completing};
+use crate::run::{Again, Keep, was_completing};
 use crate::store::{Change, InputFile, PayloadHash, Purpose, RunDetails, RunInfo, RunState, Store};
 
 /// Goes on with a run that has not finished.
@@ -65,7 +65,7 @@ fn newest_failed(store: &Store) -> anyhow::Result<RunInfo> {
 
 fn go_on(
     args: &AgainArgs,
-    mut store: Store,
+    store: Store,
     info: &RunInfo,
     purpose: Purpose,
     verbosity: Verbosity,
@@ -108,11 +108,9 @@ fn go_on(
     }
     began.job.force |= purpose == Purpose::Retry || was_completing(&store, info)?;
     let request = RunRequest::assemble(&began, job, over, verbosity)?;
-    let claimed = store.claim(info, purpose, now())?;
-    if !changes.is_empty() || other_program {
-        store.note_mixed(&claimed)?;
-    }
-    execute::execute_kept(request, Keep::Again(store, Box::new(claimed)))
+    store.may_claim(info)?;
+    let mixed = !changes.is_empty() || other_program;
+    execute::execute_kept(request, Keep::Again(store, Box::new(Again { run: info.clone(), purpose, mixed })))
 }
 
 /// True where every task that the run noted is still the same task, though files have changed. That can be said

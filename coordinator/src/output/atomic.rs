@@ -6,9 +6,10 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use nix::libc;
 use tempfile::TempPath;
 
 use super::OutputError;
@@ -103,7 +104,9 @@ impl AtomicFile {
             buffer.clear();
             return written;
         };
+        let length = buffer.len();
         if behind.write(buffer) {
+            self.written += length;
             return Ok(());
         }
         buffer.clear();
@@ -123,8 +126,9 @@ impl AtomicFile {
     /// left where it is then, so that no result is lost.
     pub fn finish(mut self) -> Result<(), OutputError> {
         let behind = self.finish_behind();
-        let Self { target, existing, partial, file, .. } = self;
-        if let Err(cause) = behind.and_then(|()| file.sync_all()) {
+        let Self { target, existing, partial, file, written, .. } = self;
+        let whole = behind.and_then(|()| file.sync_all()).and_then(|()| unchanged(&file, &partial, written));
+        if let Err(cause) = whole {
             // Nothing more can be done for the results than to leave them where they are.
             let _ = partial.keep();
             return Err(OutputError::io(&target, cause));
@@ -174,7 +178,17 @@ fn folder_of(target: &Path) -> &Path {
 fn open_locked(path: &Path, target: &Path) -> Result<File, OutputError> {
     let fail = |cause| OutputError::io(target, cause);
     loop {
-        let file = File::options().create(true).append(true).open(path).map_err(fail)?;
+        let mut options = File::options();
+        // A link is somebody else's file, and a pipe would have to be waited for.
+        options.create(true).append(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+        let file = options.open(path).map_err(|cause| match cause.raw_os_error() {
+            Some(libc::ELOOP | libc::ENXIO) => planted(path),
+            _ => fail(cause),
+        })?;
+        let metadata = file.metadata().map_err(fail)?;
+        if !metadata.is_file() || metadata.nlink() > 1 {
+            return Err(planted(path));
+        }
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(OutputError::Busy(target.to_owned())),
@@ -187,6 +201,24 @@ fn open_locked(path: &Path, target: &Path) -> Result<File, OutputError> {
             return Ok(file);
         }
     }
+}
+
+/// What is there under the partial file's name is not ours to write.
+fn planted(path: &Path) -> OutputError {
+    let cause = "it is a link to another file, or no plain file: remove it, or choose another output";
+    OutputError::io(path, io::Error::other(cause))
+}
+
+/// Fails where the name is no longer this file's alone, or it has another length than was written to it.
+fn unchanged(file: &File, path: &Path, written: usize) -> io::Result<()> {
+    let (held, named) = (file.metadata()?, fs::symlink_metadata(path));
+    let named = named.is_ok_and(|named| (held.dev(), held.ino()) == (named.dev(), named.ino()));
+    if named && held.nlink() == 1 && held.len() == written as u64 {
+        return Ok(());
+    }
+    let what =
+        format!("somebody else has changed or replaced {}, so the results are not whole", path.display());
+    Err(io::Error::other(what))
 }
 
 fn same_file(file: &File, path: &Path) -> io::Result<bool> {
@@ -290,6 +322,48 @@ mod tests {
         file.finish().unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"short");
         assert_eq!(names(folder.path()), ["a.csv"]);
+    }
+
+    #[test]
+    fn what_is_planted_under_the_partial_name_is_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (victim, target) = (folder.path().join("victim"), folder.path().join("a.csv"));
+        let partial = folder.path().join("a.csv.partial");
+        fs::write(&victim, "somebody's").unwrap();
+        for plant in 0..3 {
+            match plant {
+                0 => std::os::unix::fs::symlink(&victim, &partial).unwrap(),
+                1 => fs::hard_link(&victim, &partial).unwrap(),
+                _ => nix::unistd::mkfifo(&partial, nix::sys::stat::Mode::S_IRWXU).unwrap(),
+            }
+            let refused = AtomicFile::create(&target, Existing::Refuse).unwrap_err();
+            assert!(!refused.is_usage() && refused.to_string().contains("a.csv.partial"), "{refused}");
+            assert_eq!(fs::read(&victim).unwrap(), b"somebody's");
+            fs::remove_file(&partial).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_partial_file_that_was_replaced_or_changed_does_not_take_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a.csv");
+        let partial = folder.path().join("a.csv.partial");
+        let changes: [&dyn Fn(); 4] = [
+            &|| fs::remove_file(&partial).unwrap(),
+            &|| fs::rename(folder.path().join("other"), &partial).unwrap(),
+            &|| File::options().write(true).open(&partial).unwrap().set_len(1).unwrap(),
+            &|| fs::hard_link(&partial, folder.path().join("second")).unwrap(),
+        ];
+        for change in changes {
+            fs::write(folder.path().join("other"), "mine").unwrap();
+            let mut file = AtomicFile::create(&target, Existing::Refuse).unwrap();
+            file.write(b"mine").unwrap();
+            change();
+            let error = file.finish().unwrap_err();
+            assert!(!error.is_usage() && error.to_string().contains("not whole"), "{error}");
+            assert!(!target.exists());
+            let _ = fs::remove_file(&partial);
+        }
     }
 
     #[test]

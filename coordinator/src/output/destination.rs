@@ -5,6 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
+use super::fifo::{Fifo, is_fifo};
 use super::{AtomicFile, Existing, OutputError};
 
 /// One place for results.
@@ -13,6 +14,8 @@ pub(crate) enum Destination {
     Screen(Box<dyn Write + Send>),
     /// A device or a pipe that somebody made: written as it is, since it can't be replaced.
     Device(PathBuf, File),
+    /// A pipe with a name.
+    Fifo(Fifo),
     /// A file that appears whole or not at all.
     File(AtomicFile),
 }
@@ -20,6 +23,9 @@ pub(crate) enum Destination {
 impl Destination {
     /// Opens a path for writing.
     pub(crate) fn open(path: &Path, existing: Existing) -> Result<Self, OutputError> {
+        if is_fifo(path) {
+            return Fifo::open(path).map(Self::Fifo);
+        }
         if is_device(path) {
             let file = OpenOptions::new().write(true).open(path);
             return file
@@ -38,6 +44,7 @@ impl Destination {
             Self::Device(path, file) => file
                 .write_all(bytes)
                 .map_err(|cause| OutputError::stream(cause, || path.display().to_string())),
+            Self::Fifo(fifo) => fifo.write_all(bytes),
             Self::File(file) => file.write(bytes),
         }
     }
@@ -55,7 +62,7 @@ impl Destination {
     /// Completes it.
     pub(crate) fn finish(self) -> Result<(), OutputError> {
         match self {
-            Self::Screen(_) | Self::Device(..) => Ok(()),
+            Self::Screen(_) | Self::Device(..) | Self::Fifo(_) => Ok(()),
             Self::File(file) => file.finish(),
         }
     }
@@ -63,7 +70,7 @@ impl Destination {
     /// Leaves what there is; the path of a partial file.
     pub(crate) fn keep(self) -> Result<Option<PathBuf>, OutputError> {
         match self {
-            Self::Screen(_) | Self::Device(..) => Ok(None),
+            Self::Screen(_) | Self::Device(..) | Self::Fifo(_) => Ok(None),
             Self::File(file) => file.keep().map(Some),
         }
     }

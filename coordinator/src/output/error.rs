@@ -26,6 +26,14 @@ pub enum OutputError {
     /// Another process is writing this target now.
     #[error("{}: another run is writing it", .0.display())]
     Busy(PathBuf),
+    /// Nobody reads a pipe, and a signal asked to stop.
+    #[error("{}: nobody reads this pipe, and the run was stopped", .path.display())]
+    Stopped {
+        /// The pipe.
+        path: PathBuf,
+        /// The signal's number.
+        signal: i32,
+    },
     /// Anything else.
     #[error("{place}: can't be written: {cause}")]
     Io {

@@ -31,7 +31,11 @@ fn parts(time: &TimeSummary) -> [(f64, &'static str); 5] {
     let TimeSummary { starting, planning, tasks, output, ending, .. } = *time;
     let whole = starting + planning + tasks + output + ending;
     let part = |seconds: f64| if whole > 0.0 { (seconds / whole).clamp(0.0, 1.0) } else { 0.0 };
-    let output_name = if is_store(time) { "waiting for the store" } else { "waiting for the output" };
+    let output_name = match Behind::of(time) {
+        Behind::Store => "waiting for the store",
+        Behind::Combining => "waiting for the combining of results",
+        Behind::Writing => "waiting for the output",
+    };
     [
         (part(starting), "starting workers"),
         (part(planning), "waiting for planning"),
@@ -41,8 +45,21 @@ fn parts(time: &TimeSummary) -> [(f64, &'static str); 5] {
     ]
 }
 
-fn is_store(time: &TimeSummary) -> bool {
-    time.storing > time.writing
+/// What outcomes wait for on their way out.
+enum Behind {
+    Store,
+    Combining,
+    Writing,
+}
+
+impl Behind {
+    fn of(time: &TimeSummary) -> Self {
+        match time {
+            _ if time.storing > time.writing => Self::Store,
+            _ if time.combining > time.writing / 2.0 => Self::Combining,
+            _ => Self::Writing,
+        }
+    }
 }
 
 /// What kept the run from going faster, and what to do about it; none where it was the tasks themselves.
@@ -60,12 +77,16 @@ pub(crate) fn hint(summary: &Summary) -> Option<&'static str> {
         );
     }
     Some(match most {
-        _ if most == output && is_store(&summary.time) => {
-            "held back by the store: a faster disk for --store, or --store none, would help"
-        }
-        _ if most == output => {
-            "held back by the output: a faster reader or disk would help; more workers would not"
-        }
+        _ if most == output => match Behind::of(&summary.time) {
+            Behind::Store => "held back by the store: a faster disk for --store, or --store none, would help",
+            Behind::Combining => {
+                "held back by the combining of results, which the coordinator does alone: neither more workers nor a \
+                 faster disk would help"
+            }
+            Behind::Writing => {
+                "held back by the output: a faster reader or disk would help; more workers would not"
+            }
+        },
         // Beside a task that takes all the time, that the others wait says nothing of planning.
         _ if most == planning && busiest(summary) > FULL => return None,
         _ if most == planning => "held back by planning: tasks come slower than they are done",
@@ -135,6 +156,12 @@ mod tests {
         says(TimeSummary { planning: 4.0, ..none }, 6.0, "planning");
         says(TimeSummary { output: 4.0, writing: 3.0, storing: 1.0, ..none }, 6.0, "the output");
         says(TimeSummary { output: 4.0, writing: 1.0, storing: 3.0, ..none }, 6.0, "the store");
+        says(
+            TimeSummary { output: 4.0, writing: 3.0, combining: 2.9, ..none },
+            6.0,
+            "the combining of results",
+        );
+        says(TimeSummary { output: 4.0, writing: 3.0, combining: 0.1, ..none }, 6.0, "a faster reader");
         says(TimeSummary { ending: 4.0, ..none }, 6.0, "the last tasks");
         says(TimeSummary { starting: 4.0, ..none }, 6.0, "starting");
         says(none, 1.0, "so short");

@@ -27,6 +27,8 @@ pub(super) struct Gather {
     recorder: Option<Recorder>,
     // Outcomes that wait for older ones; none where results are wanted as they come.
     order: Option<InOrder>,
+    // Nobody reads the results any more, and the run is to stop.
+    silent: bool,
     bad_values: u64,
     effort: Effort,
     // For a report, by their tasks; at most `wanted_letters`.
@@ -41,6 +43,8 @@ pub(super) struct Effort {
     pub(super) writing: Duration,
     /// Handing outcomes to the store, and waiting for it.
     pub(super) storing: Duration,
+    /// Combining values; a part of `writing`.
+    pub(super) combining: Duration,
 }
 
 /// What came of gathering.
@@ -71,6 +75,7 @@ impl Gather {
             combine,
             recorder: None,
             order: None,
+            silent: false,
             bad_values: 0,
             effort: Effort::default(),
             letters: BTreeMap::new(),
@@ -190,16 +195,32 @@ impl Gather {
 
     /// Outcomes leave, in the order that is wanted.
     fn leave(&mut self, portion: &Portion) -> anyhow::Result<()> {
-        self.results.write_all(|| portion.iter())?;
+        if !self.silent {
+            let written = self.results.write_all(|| portion.iter());
+            self.unless_stopped(written)?;
+        }
         self.combine(portion.iter())
+    }
+
+    /// A reader that is gone when the run is to stop is no reason to store no more.
+    fn unless_stopped(&mut self, written: Result<(), OutputError>) -> Result<(), OutputError> {
+        match written {
+            Err(OutputError::Stopped { .. }) => {
+                self.silent = true;
+                Ok(())
+            }
+            written => written,
+        }
     }
 
     fn combine<'a>(&mut self, outcomes: impl Iterator<Item = Outcome<'a>>) -> anyhow::Result<()> {
         let Some(combine) = &mut self.combine else { return Ok(()) };
+        let begun = monotonic_nanos();
         for outcome in outcomes {
             let Ok(value) = outcome.result else { continue };
             combine.add(outcome.task.0, outcome.payload, value, &worker_name(outcome.worker))?;
         }
+        self.effort.combining += since(begun);
         Ok(())
     }
 
@@ -253,7 +274,10 @@ impl Gather {
         if let Some(order) = &mut self.order {
             return Ok(order.add(batch)?);
         }
-        self.results.write(&batch)?;
+        if !self.silent {
+            let written = self.results.write(&batch);
+            self.unless_stopped(written)?;
+        }
         self.combine(batch.iter())
     }
 

@@ -7,7 +7,7 @@ use super::now::now;
 use super::planner::Earlier;
 use super::record::{COMPLETING, Recorder};
 use super::restore::{Restore, RestoreTrouble};
-use crate::store::{ClaimedRun, NewRun, RunId, RunInfo, Store, StoreError};
+use crate::store::{NewRun, Purpose, RunId, RunInfo, Store, StoreError};
 
 /// Where a run is kept.
 pub enum Keep {
@@ -18,7 +18,18 @@ pub enum Keep {
     /// In this store, as a new run that takes over what earlier ones have done.
     Incremental(Store, Box<NewRun>, Box<Carry>),
     /// In this store, where it goes on.
-    Again(Store, Box<ClaimedRun>),
+    Again(Store, Box<Again>),
+}
+
+/// A run that is to go on. It is taken over once nothing can refuse to run it any more.
+#[derive(Debug)]
+pub struct Again {
+    /// The run.
+    pub run: RunInfo,
+    /// What for.
+    pub purpose: Purpose,
+    /// Its inputs have changed, so that its outcomes come from several.
+    pub mixed: bool,
 }
 
 /// A run that is being kept.
@@ -60,7 +71,13 @@ impl Keep {
                 let claimed = carry.carry(&store, claimed)?;
                 (store, claimed)
             }
-            Self::Again(store, claimed) => (store, *claimed),
+            Self::Again(mut store, again) => {
+                let claimed = store.claim(&again.run, again.purpose, now())?;
+                if again.mixed {
+                    store.note_mixed(&claimed)?;
+                }
+                (store, claimed)
+            }
         };
         let (info, done) = (claimed.info.clone(), claimed.done.clone());
         let mut kept = Kept {

@@ -23,7 +23,7 @@ use self::deaths::Deaths;
 pub(crate) use self::ending::ending;
 use self::gather::{Effort, Gather};
 use self::keep::Kept;
-pub use self::keep::{Keep, was_completing};
+pub use self::keep::{Again, Keep, was_completing};
 pub use self::now::{now, unstored_id};
 use self::planner::Planner;
 use self::record::Recorder;
@@ -278,5 +278,6 @@ fn time_spent(spent: &Spent, effort: Effort) -> TimeSummary {
         ending: on(Limit::Ending),
         writing: effort.writing.as_secs_f64(),
         storing: effort.storing.as_secs_f64(),
+        combining: effort.combining.as_secs_f64(),
     }
 }

@@ -102,6 +102,19 @@ impl Store {
         Ok(ClaimedRun { info, done, retry, token, lock })
     }
 
+    /// Fails where [`claim`](Self::claim) would because someone is at work on the run. Nothing is claimed: what may
+    /// still refuse to go on comes first.
+    ///
+    /// # Errors
+    /// [`StoreError::Alive`]; or the store can't be read.
+    pub fn may_claim(&self, run: &RunInfo) -> Result<(), StoreError> {
+        if RunLock::is_taken(&self.path, run.key)? {
+            let pid = self.by_key(run.key, &run.id).ok().and_then(|run| run.pid);
+            return Err(StoreError::Alive { run: run.id.to_string(), pid });
+        }
+        Ok(())
+    }
+
     fn by_key(&self, key: i64, id: &RunId) -> Result<RunInfo, StoreError> {
         let found = self.query_runs("key = ?1 AND state != 'deleting'", [key])?;
         found.into_iter().next().ok_or_else(|| StoreError::NoSuchRun { name: id.to_string() })

@@ -10,6 +10,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use super::claim::insert_event;
 use super::error::At;
 use super::lock::RunLock;
+use super::open::beside;
+use super::own_lock::FileId;
 use super::pack::BlockBuilder;
 use super::run::{Event, to_millis};
 use super::task_set::Inserter;
@@ -46,6 +48,9 @@ pub(super) struct Committer {
     pub(super) counts: Counts,
     builder: BlockBuilder,
     clock: fn() -> SystemTime,
+    /// The store's file, and its log once that is known.
+    file: Option<FileId>,
+    log: Option<FileId>,
 }
 
 /// What the run's row says about its tasks.
@@ -108,7 +113,11 @@ impl Committer {
         let ClaimedRun { info, done, retry, token, lock } = run;
         let counts = Counts { planned: info.planned, ok: info.ok, failed: info.failed };
         let (run, id, builder) = (info.key, info.id, BlockBuilder::default());
-        (Self { path, connection, run, id, token, retry, done, counts, builder, clock }, lock)
+        let file = lock.file_id();
+        (
+            Self { path, connection, run, id, token, retry, done, counts, builder, clock, file, log: None },
+            lock,
+        )
     }
 
     /// Stores the group. After an error the committer is of no more use: it no longer knows what is stored.
@@ -145,7 +154,21 @@ impl Committer {
         if let Some((end, summary)) = &group.end {
             end_run(&transaction, *run, *end, summary.as_deref(), now).at(path)?;
         }
-        transaction.commit().at(path)
+        transaction.commit().at(path)?;
+        self.is_there()
+    }
+
+    /// What is written to a file that has no name any more is lost with the process.
+    fn is_there(&mut self) -> Result<(), StoreError> {
+        let gone = |_| StoreError::Gone { path: self.path.clone() };
+        let file = FileId::at(&self.path).map_err(gone)?;
+        let log = FileId::at(&beside(&self.path, "-wal")).map_err(gone)?;
+        let first = self.log.is_none();
+        if file != self.file || !first && log != self.log {
+            return Err(StoreError::Gone { path: self.path.clone() });
+        }
+        self.log = log;
+        Ok(())
     }
 }
 

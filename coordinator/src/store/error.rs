@@ -131,6 +131,42 @@ pub enum StoreError {
         /// What SQLite said.
         source: rusqlite::Error,
     },
+    /// The file has several names.
+    #[error(
+        "{}: has another name (a hard link), and a database with two loses what is in its log: remove the other name, or \
+         name another file with --store PATH",
+        .path.display()
+    )]
+    ManyNames {
+        /// The store, or a file beside it.
+        path: PathBuf,
+    },
+    /// The file went while a run wrote it.
+    #[error(
+        "{}: the store or its log has gone, or another file has taken its place, while the run wrote it: what was stored \
+         went with it. Put the files back and resume the run, or begin it anew",
+        .path.display()
+    )]
+    Gone {
+        /// The store.
+        path: PathBuf,
+    },
+    /// Outcomes that were stored are not there any more.
+    #[error(
+        "{}: run {run} has {counted} outcomes by its row, and {found} are there: the store is damaged, and what is missing \
+         can't be had again from it",
+        .path.display()
+    )]
+    Lacking {
+        /// The store.
+        path: PathBuf,
+        /// The run.
+        run: String,
+        /// How many outcomes were committed.
+        counted: u64,
+        /// How many there are.
+        found: u64,
+    },
     /// Someone is at work on the run.
     #[error("run {run} is being worked on by {}; wait for it, or stop it first", holder(.pid))]
     Alive {
@@ -194,6 +230,7 @@ impl StoreError {
                 | Self::Missing { .. }
                 | Self::NotADatabase { .. }
                 | Self::Foreign { .. }
+                | Self::ManyNames { .. }
                 | Self::Alive { .. }
                 | Self::Finished { .. }
                 | Self::NoSuchRun { .. }

@@ -145,7 +145,7 @@ fn write_outcomes(
             write_attempt(connection, outcome.task.0, number + 1, attempt).at(partial)?;
         }
     }
-    Ok(())
+    Ok(outcomes.check_all_there()?)
 }
 
 fn write_attempt(

@@ -1,7 +1,8 @@
 //! Who is at work on a run: a lock that its owner's death releases, and a note of who the owner is.
 //!
-//! The lock is one byte, at the run's key, of a file beside the store: an open-file-description lock
-//! (`F_OFD_SETLK`, fcntl(2)), so the kernel drops it with the last descriptor, however the process ends, and
+//! The lock is one byte, at the run's key, of the store's own file (`own_lock`: the same by whatever name the store is
+//! opened) and of a file beside it, which is where earlier versions look: open-file-description locks
+//! (`F_OFD_SETLK`, fcntl(2)), so the kernel drops them with the last descriptor, however the process ends, and
 //! two claims within one process exclude each other, too. The note in the run's row only serves to say who
 //! it is; it decides nothing.
 
@@ -17,6 +18,7 @@ use nix::libc;
 
 use super::StoreError;
 use super::open::beside;
+use super::own_lock::{FileId, OwnLock};
 
 /// How long a lock is given to follow its owner into death: a child that the owner was making has a copy of the
 /// descriptor from fork to exec, which on a busy machine may take a while.
@@ -28,6 +30,7 @@ const LOOK: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub(super) struct RunLock {
     _file: File,
+    own: OwnLock,
 }
 
 impl RunLock {
@@ -36,14 +39,26 @@ impl RunLock {
         let path = beside(store, "-locks");
         // Never truncated, never removed: others may have it open. Close-on-exec, so that no worker keeps a
         // dead coordinator's lock.
-        let file =
-            OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+        let mut options = OpenOptions::new();
+        options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW);
+        let file = options.open(&path);
         let file = file.map_err(|source| StoreError::file(&path, source))?;
         match fcntl(&file, FcntlArg::F_OFD_SETLK(&byte(key))) {
-            Ok(_) => Ok(Some(Self { _file: file })),
+            Ok(_) => Ok(OwnLock::take(store, key)?.map(|own| Self { _file: file, own })),
             Err(Errno::EAGAIN | Errno::EACCES) => Ok(None),
             Err(error) => Err(StoreError::lock(&path, error)),
         }
+    }
+
+    /// The store's file that the lock is on.
+    pub(super) fn file_id(&self) -> Option<FileId> {
+        self.own.id()
     }
 
     /// True where someone has the run with this key.
@@ -51,12 +66,13 @@ impl RunLock {
         let path = beside(store, "-locks");
         let file = match File::open(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return OwnLock::is_taken(store, key),
             Err(source) => return Err(StoreError::file(&path, source)),
         };
         let mut found = byte(key);
         match fcntl(&file, FcntlArg::F_OFD_GETLK(&mut found)) {
-            Ok(_) => Ok(i32::from(found.l_type) != libc::F_UNLCK),
+            Ok(_) if i32::from(found.l_type) != libc::F_UNLCK => Ok(true),
+            Ok(_) => OwnLock::is_taken(store, key),
             Err(error) => Err(StoreError::lock(&path, error)),
         }
     }
@@ -134,6 +150,7 @@ mod tests {
     fn a_run_is_taken_once_until_it_is_let_go() {
         let directory = tempfile::tempdir().unwrap();
         let store = directory.path().join("runs.db");
+        std::fs::write(&store, "").unwrap();
         assert!(!RunLock::is_taken(&store, 1).unwrap());
         let first = RunLock::take(&store, 1).unwrap().unwrap();
         assert!(RunLock::take(&store, 1).unwrap().is_none());

@@ -33,6 +33,7 @@ mod input;
 mod lock;
 mod open;
 mod outcomes;
+mod own_lock;
 mod pack;
 mod path;
 mod prune;

@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
@@ -66,7 +66,7 @@ impl Store {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let path = absolute(path)?;
         create(&path)?;
-        Self::open_at(path)
+        Self::open_at(&path)
     }
 
     /// Opens the store at `path` to look at what is in it.
@@ -78,7 +78,7 @@ impl Store {
         if !path.exists() {
             return Err(StoreError::Missing { path });
         }
-        Self::open_at(path)
+        Self::open_at(&path)
     }
 
     /// Opens the same store once more, for another thread.
@@ -89,8 +89,12 @@ impl Store {
         Ok(Self { path: self.path.clone(), connection: connect(&self.path)? })
     }
 
-    fn open_at(path: PathBuf) -> Result<Self, StoreError> {
+    /// By whatever name it is opened, from here on it goes by the one that all links lead to: what lies beside the file
+    /// is the same then.
+    fn open_at(path: &Path) -> Result<Self, StoreError> {
+        let path = fs::canonicalize(path).map_err(|source| StoreError::file(path, source))?;
         writable(&path)?;
+        has_one_name(&path)?;
         let connection = connect(&path).map_err(|error| explain(&path, error))?;
         Ok(Self { path, connection })
     }
@@ -130,6 +134,26 @@ fn create(path: &Path) -> Result<(), StoreError> {
         Err(source) if source.kind() != io::ErrorKind::AlreadyExists => Err(StoreError::file(path, source)),
         _ => Ok(()),
     }
+}
+
+/// SQLite's log lies beside one name of the file. By another name it would not be seen, and both would be lost. What lies
+/// beside the store must be files of its own, too, and no links to somebody else's.
+fn has_one_name(path: &Path) -> Result<(), StoreError> {
+    let links = |path: &Path| match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_file() => Ok(metadata.nlink()),
+        Ok(_) => {
+            Err(StoreError::Unwritable { path: path.to_owned(), source: io::Error::other("it is no file") })
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(1),
+        Err(source) => Err(StoreError::file(path, source)),
+    };
+    let beside = ["-wal", "-shm", "-locks"].map(|suffix| beside(path, suffix));
+    for file in [path.to_owned()].into_iter().chain(beside) {
+        if links(&file)? > 1 {
+            return Err(StoreError::ManyNames { path: file });
+        }
+    }
+    Ok(())
 }
 
 /// The file and, for the log beside it, its directory must be writable.

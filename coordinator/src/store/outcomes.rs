@@ -55,6 +55,7 @@ impl Store {
             letters: Letters { page: VecDeque::new(), from: Some(TaskId(0)) },
             current: None,
             last: None,
+            count: 0,
         }
     }
 
@@ -81,6 +82,8 @@ pub struct Outcomes<'store> {
     // What was last handed out, kept until the next is asked for.
     current: Option<DeadLetter>,
     last: Option<TaskId>,
+    // How many were handed out.
+    count: u64,
 }
 
 #[derive(Debug)]
@@ -131,6 +134,7 @@ impl Outcomes<'_> {
             // The writer stores a task once. Should a file say otherwise, its first outcome is the one.
             if self.last.is_none_or(|last| last < task) {
                 self.last = Some(task);
+                self.count += 1;
                 break source;
             }
         };
@@ -141,6 +145,20 @@ impl Outcomes<'_> {
                 block.and_then(|(block, _)| block.get(index))
             }
         })
+    }
+
+    /// Fails where there were fewer outcomes than were committed, once all have been read.
+    ///
+    /// # Errors
+    /// [`StoreError::Lacking`].
+    pub fn check_all_there(&self) -> Result<(), StoreError> {
+        let (counted, found) = (self.run.ok + self.run.failed, self.count);
+        // A run at work may have stored more meanwhile.
+        if found >= counted {
+            return Ok(());
+        }
+        let (path, run) = (self.store.path.clone(), self.run.id.to_string());
+        Err(StoreError::Lacking { path, run, counted, found })
     }
 
     /// Moves on by one outcome, be it new or not, and says where it is.

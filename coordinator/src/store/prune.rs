@@ -25,14 +25,17 @@ const TABLES: [(&str, &str); 6] = [
     ("events", "key"),
 ];
 
-/// Which runs to forget: those that any of these names. A run that someone is at work on is never pruned.
+/// Which runs to forget: those that are named, and those that no rule protects, where there is a rule. A run that someone
+/// is at work on is never pruned.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Prune {
-    /// Those in which nothing has happened since.
+    /// A rule: those in which something has happened since stay.
     pub older_than: Option<SystemTime>,
-    /// All but so many of the newest.
+    /// A rule: so many of the newest stay.
     pub keep: Option<usize>,
-    /// These.
+    /// Runs that can be resumed go as the others do; otherwise they stay unless they are named.
+    pub interrupted: bool,
+    /// These, whatever the rules say.
     pub runs: Vec<RunId>,
 }
 
@@ -45,6 +48,20 @@ pub struct Pruned {
     pub alive: Vec<RunInfo>,
 }
 
+impl Prune {
+    fn has_rule(&self) -> bool {
+        self.older_than.is_some() || self.keep.is_some()
+    }
+
+    /// True where a rule protects this run, which is the newest but `place - 1`. Any rule will do.
+    fn spares(&self, run: &RunInfo, place: usize) -> bool {
+        let recent = self.older_than.is_some_and(|limit| run.updated >= limit);
+        let among_newest = self.keep.is_some_and(|keep| place <= keep);
+        let resumable = !self.interrupted && matches!(run.state, RunState::Interrupted | RunState::Failed);
+        recent || among_newest || resumable
+    }
+}
+
 impl Store {
     /// The runs that [`prune`](Self::prune) would remove, newest first.
     ///
@@ -55,9 +72,7 @@ impl Store {
         let mut place = 0;
         runs.retain(|run| {
             place += 1;
-            let old = prune.older_than.is_some_and(|limit| run.updated < limit);
-            let surplus = prune.keep.is_some_and(|keep| place > keep);
-            old || surplus || prune.runs.contains(&run.id)
+            prune.runs.contains(&run.id) || prune.has_rule() && !prune.spares(run, place)
         });
         Ok(runs)
     }

@@ -110,7 +110,7 @@ impl Counting {
         add(&mut self.ok, slot, tasks.len() as u64);
         for run in tasks.runs() {
             self.longest = self.longest.max(run.micros);
-            add(&mut self.histogram, histogram_place(run.micros), run.count as u64);
+            add(&mut self.histogram, histogram_place(run.micros), run.run.len() as u64);
         }
     }
 

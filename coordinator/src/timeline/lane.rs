@@ -55,7 +55,7 @@ pub(super) struct Spread {
 
 impl Spread {
     pub(super) fn new(span: Span, tasks: Done<'_>) -> Self {
-        let times = tasks.runs().iter().map(|run| run.micros.saturating_mul(run.count as u64));
+        let times = tasks.runs().iter().map(|run| run.micros.saturating_mul(run.run.len() as u64));
         let whole = times.fold(0_u64, u64::saturating_add);
         let length = span.end.saturating_sub(span.start) as f64;
         // Times of tiny tasks are whole microseconds, mostly 0: they say nothing.

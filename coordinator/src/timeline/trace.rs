@@ -214,8 +214,8 @@ impl Observer for Tracer {
             }
             PoolEvent::Sent { worker, tasks } => {
                 if let Some(first) = tasks.first().filter(|_| self.sent.keep()) {
-                    let count = tasks.iter().map(|leases| leases.count as usize).sum();
-                    self.push(Mark::Sent { worker, at: at.0, tasks: count, first: first.first });
+                    let count = tasks.iter().map(|leases| leases.run.len()).sum();
+                    self.push(Mark::Sent { worker, at: at.0, tasks: count, first: first.run.first });
                 }
             }
             PoolEvent::Done { worker, tasks } => self.on_done(at, worker, tasks),

@@ -52,6 +52,11 @@ impl Presenter for Shown {
         Ok(())
     }
 
+    fn check(&self, payload: &[u8], value: &[u8]) -> Result<(), BadValue> {
+        // A product of many numbers takes longer to write in digits than to compute.
+        read_value(&self.0, payload, value).map(drop)
+    }
+
     fn text(&self, payload: &[u8], value: &[u8], line: &mut String) -> Result<(), BadValue> {
         let (_, partial) = read_value(&self.0, payload, value)?;
         let answer = partial

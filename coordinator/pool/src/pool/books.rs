@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::time::Duration;
 
-use protocol::TaskId;
+use protocol::{TaskId, TaskRun};
 
 use super::frames::{Part, PartValues};
 use super::observe::{Done, DoneRun, PoolEvent};
@@ -98,15 +98,15 @@ impl<'a> Books<'a> {
             report.tasks += count as u64;
         }
         self.done.clear();
-        for Part { first, count, attempt, micros, values } in said.parts(places, bytes) {
-            self.done.push(DoneRun { first, count, attempt, micros });
+        for Part { run, attempt, micros, values } in said.parts(places, bytes) {
+            self.done.push(DoneRun { run, attempt, micros });
             let slow = self.is_slow(micros);
             let meta = Meta { attempts: attempt, worker: worker.number(), micros, slow };
             match values {
-                PartValues::Here(values) => self.results.put_values(first, meta, &values),
-                PartValues::Long(value) => self.results.put_long(first, meta, value),
+                PartValues::Here(values) => self.results.put_values(run.first, meta, &values),
+                PartValues::Long(value) => self.results.put_long(run.first, meta, value),
             }
-            self.forget_histories(first, count);
+            self.forget_histories(run);
         }
         watch.tell(&PoolEvent::Done { worker, tasks: Done::new(&self.done, busy) });
     }
@@ -145,12 +145,12 @@ impl<'a> Books<'a> {
     }
 
     /// Tasks that have ended well need no history of their failed attempts.
-    fn forget_histories(&mut self, first: TaskId, count: usize) {
+    fn forget_histories(&mut self, run: TaskRun) {
         if self.histories.is_empty() {
             return;
         }
-        for task in first.0..first.0.saturating_add(count as u64) {
-            self.histories.remove(&TaskId(task));
+        for task in run.tasks() {
+            self.histories.remove(&task);
         }
     }
 

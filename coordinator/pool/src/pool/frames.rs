@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use protocol::{OutcomeResult, OutcomeRun, Outcomes, RunResult, TaskId, Values};
+use protocol::{OutcomeResult, OutcomeRun, Outcomes, RunResult, TaskId, TaskRun, Values};
 
 use super::long::LongValues;
 use crate::outcome::{Lengths, Reason, Strings};
@@ -47,8 +47,7 @@ pub(super) struct Parsed {
 /// Tasks with consecutive ids that ended alike, in a frame.
 #[derive(Debug)]
 pub(super) struct Part<'a> {
-    pub(super) first: TaskId,
-    pub(super) count: usize,
+    pub(super) run: TaskRun,
     pub(super) attempt: u32,
     /// How long each took.
     pub(super) micros: u64,
@@ -102,7 +101,7 @@ impl Parsed {
             self.details.push(Details { before: self.count, micros, body });
             self.count += count;
             // A frame speaks of no more tasks than a batch has.
-            self.reports.push(Report { first, count: count as u32, attempt, verdict });
+            self.reports.push(Report { run: TaskRun::new(first, count as u32), attempt, verdict });
         }
         Ok(())
     }
@@ -139,17 +138,17 @@ impl Parsed {
         let end = places.end;
         both.take_while(move |(_, details)| details.before < end).map(move |(report, details)| {
             let from = places.start.saturating_sub(details.before);
-            let until = (end - details.before).min(report.count as usize);
+            let until = (end - details.before).min(report.run.count as usize);
             let values = match &details.body {
                 Body::Here { .. } => {
-                    let all = self.values_of(&details.body, frame, report.count as usize);
+                    let all = self.values_of(&details.body, frame, report.run.count as usize);
                     PartValues::Here(all.part(from..until))
                 }
                 Body::Chunked(value) => PartValues::Long(value.take()),
             };
-            let first = TaskId(report.first.0.wrapping_add(from as u64));
-            let (count, attempt) = (until.saturating_sub(from), report.attempt);
-            Part { first, count, attempt, micros: details.micros, values }
+            // Both are at most the run's count.
+            let run = TaskRun::new(report.run.at(from as u32), until.saturating_sub(from) as u32);
+            Part { run, attempt: report.attempt, micros: details.micros, values }
         })
     }
 

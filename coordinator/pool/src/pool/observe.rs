@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use protocol::TaskId;
+use protocol::{TaskId, TaskRun};
 
 use crate::outcome::AttemptRecord;
 use queue::{Fate, KillReason, Leases, Time, WorkerId};
@@ -259,10 +259,8 @@ pub struct Done<'a> {
 /// Tasks with consecutive ids that ended well, and alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DoneRun {
-    /// The first of them.
-    pub first: TaskId,
-    /// How many.
-    pub count: usize,
+    /// The tasks.
+    pub run: TaskRun,
     /// Which attempt of each.
     pub attempt: u32,
     /// How long each took, in whole microseconds.
@@ -272,7 +270,7 @@ pub struct DoneRun {
 impl<'a> Done<'a> {
     /// These, which kept a worker busy for so long.
     pub fn new(runs: &'a [DoneRun], busy: Duration) -> Self {
-        Self { runs, count: runs.iter().map(|run| run.count).sum(), busy }
+        Self { runs, count: runs.iter().map(|done| done.run.len()).sum(), busy }
     }
 
     /// How long the worker was busy with them, more exactly than the sum of whole microseconds.
@@ -298,9 +296,8 @@ impl<'a> Done<'a> {
     /// Each task with its attempt and how long that took, to the microsecond.
     pub fn iter(&self) -> impl Iterator<Item = (TaskId, u32, Duration)> + use<'a> {
         let one = |run: &DoneRun| {
-            let DoneRun { first, count, attempt, micros } = *run;
-            let task = move |index| TaskId(first.0 + index as u64);
-            (0..count).map(move |index| (task(index), attempt, Duration::from_micros(micros)))
+            let DoneRun { run, attempt, micros } = *run;
+            run.tasks().map(move |task| (task, attempt, Duration::from_micros(micros)))
         };
         self.runs.iter().flat_map(one)
     }

@@ -194,7 +194,7 @@ mod tests {
             queue.handle(Time(0), event, &mut decisions);
         }
         let sent = decisions.orders.iter().find_map(|order| match order {
-            Order::Send { tasks, .. } => tasks.first().map(|leases| leases.first),
+            Order::Send { tasks, .. } => tasks.first().map(|leases| leases.run.first),
             _ => None,
         });
         sent.unwrap()

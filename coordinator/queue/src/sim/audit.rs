@@ -251,7 +251,7 @@ impl Book {
             let report = self.due.reports.get_mut(index).and_then(Option::take);
             let Some(report) = report else { return Err(format!("report {index} is accepted")) };
             holds!(Self::failed(report.verdict).is_none(), "{report:?} is accepted");
-            self.finish(report.first);
+            self.finish(report.run.first);
             self.counts.ok += 1;
         }
         Ok(())
@@ -278,7 +278,7 @@ impl Book {
             Some(index) => {
                 let report = self.due.reports.get_mut(index).and_then(Option::take);
                 certain = report.is_some_and(|report| matches!(report.verdict, Verdict::FailedForGood(_)));
-                report.and_then(|report| Some((report.first, Self::failed(report.verdict)?)))
+                report.and_then(|report| Some((report.run.first, Self::failed(report.verdict)?)))
             }
             None => self.due.blamed.take(),
         };

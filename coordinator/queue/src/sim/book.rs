@@ -289,9 +289,9 @@ impl Book {
             report.tasks().map(move |task| Report::one(task, attempt, verdict))
         };
         for report in reports.iter().flat_map(one) {
-            let valid = self.has(at, report.first, report.attempt);
+            let valid = self.has(at, report.run.first, report.attempt);
             if valid {
-                self.tasks[report.first.0 as usize].place = Place::Reported;
+                self.tasks[report.run.first.0 as usize].place = Place::Reported;
                 self.seats[at].heard = now;
                 self.seats[at].progressed = true;
                 self.seats[at].streak = 0;

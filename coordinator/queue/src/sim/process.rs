@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::rng::Rng;
 use crate::Reason;
 use crate::{BatchId, Report, Running, Time, Verdict};
-use ids::TaskId;
+use ids::{TaskId, TaskRun};
 
 /// A task in a worker's hands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,14 +163,12 @@ impl Process {
 fn in_runs(reports: &[Report]) -> Vec<Report> {
     let mut runs: Vec<Report> = Vec::new();
     for report in reports {
-        let follows = |last: &&mut Report| {
-            let next = last.first.0 + u64::from(last.count);
-            (next, last.attempt, last.verdict) == (report.first.0, report.attempt, Verdict::Ok)
-                && report.verdict == Verdict::Ok
-        };
-        match runs.last_mut().filter(follows) {
-            Some(last) => last.count += report.count,
-            None => runs.push(*report),
+        let joined = runs.last_mut().is_some_and(|last| {
+            let alike = (last.attempt, last.verdict) == (report.attempt, Verdict::Ok);
+            alike && report.verdict == Verdict::Ok && last.run.join(report.run)
+        });
+        if !joined {
+            runs.push(*report);
         }
     }
     runs
@@ -179,8 +177,10 @@ fn in_runs(reports: &[Report]) -> Vec<Report> {
 fn lie(reports: &mut Vec<Report>, planned: u64, may_drop: bool, rng: &mut Rng) {
     let place = rng.below(reports.len() as u64 + 1) as usize;
     let invented = Report {
-        first: if rng.chance(700) { TaskId(rng.below(planned + 3)) } else { TaskId(rng.next()) },
-        count: rng.range(1, 6) as u32,
+        run: TaskRun::new(
+            if rng.chance(700) { TaskId(rng.below(planned + 3)) } else { TaskId(rng.next()) },
+            rng.range(1, 6) as u32,
+        ),
         attempt: rng.below(4) as u32,
         verdict: if rng.chance(700) { Verdict::Ok } else { Verdict::Failed(rng.pick(&Reason::ALL)) },
     };

@@ -29,6 +29,7 @@ pub(crate) const PRUNE_EXAMPLES: &str = "\
 Examples:
   coordinator runs prune --older-than 30d         runs in which nothing has happened for so long
   coordinator runs prune --keep 20                all but the newest twenty
+  coordinator runs prune --older-than 30d --keep 20   what is both: old, and not among the newest twenty
   coordinator runs prune --run 1hkz3q --dry-run   what would go";
 
 /// The flags of `runs`.
@@ -148,15 +149,19 @@ impl ExportArgs {
 /// The flags of `runs prune`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PruneArgs {
-    /// Those in which nothing has happened for so long: 30d, 12h
-    #[arg(long, value_name = "TIME", value_parser = age, required_unless_present_any = ["keep", "run"])]
+    /// Those in which nothing has happened for so long, with its unit: 30d, 12h
+    #[arg(long, value_name = "TIME", value_parser = age)]
     pub(crate) older_than: Option<Duration>,
 
-    /// All but so many of the newest
+    /// All but so many of the newest; with --older-than, those that are old as well
     #[arg(long, value_name = "N")]
     pub(crate) keep: Option<usize>,
 
-    /// This one; may be repeated
+    /// Also those that can be resumed: interrupted ones stay otherwise, unless they are named
+    #[arg(long)]
+    pub(crate) interrupted: bool,
+
+    /// This one, whatever the other flags say; may be repeated
     #[arg(long, value_name = "RUN")]
     pub(crate) run: Vec<String>,
 
@@ -169,8 +174,13 @@ pub(crate) struct PruneArgs {
     pub(crate) json: bool,
 }
 
-/// A time as elsewhere, or a number of days.
+/// A time as elsewhere, but never a bare number: nobody who forgets runs means seconds by it.
 fn age(text: &str) -> Result<Duration, ValueError> {
-    let days = text.strip_suffix('d').and_then(|days| days.trim().parse::<u32>().ok());
-    days.map_or_else(|| parse_duration(text), |days| Ok(Duration::from_secs(u64::from(days) * 86_400)))
+    if !text.trim().is_empty() && text.trim().chars().all(|c| c.is_ascii_digit() || c == '.') {
+        return Err(ValueError::new(format!(
+            "a number without its unit; for example {0}d, or {0}h",
+            text.trim()
+        )));
+    }
+    parse_duration(text)
 }

@@ -82,6 +82,14 @@ fn to_lines(
         }
     }
     results.write(&batch)?;
+    // A part must not pass for the whole.
+    if let Err(lacking) = outcomes.check_all_there() {
+        let kept = results.keep()?;
+        return Err(match kept.first() {
+            Some(path) => anyhow::anyhow!("{lacking}; what is left is in {}", path.display()),
+            None => lacking.into(),
+        });
+    }
     Ok(results.finish()?)
 }
 

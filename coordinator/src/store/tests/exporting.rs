@@ -78,3 +78,18 @@ fn an_export_that_fails_leaves_no_file_and_keeps_the_old_one() {
     let nowhere = place.directory.path().join("no/such/run.sqlite");
     assert!(store.export_sqlite(&run, &nowhere, |_| Ok(None)).is_err());
 }
+
+#[test]
+fn an_export_of_a_run_whose_outcomes_are_not_all_there_fails() {
+    let place = Place::new();
+    let mut store = place.open();
+    let run = stored(&mut store, [good(0..10), good(10..20)], RunEnd::Finished);
+    store.connection.execute("DELETE FROM blocks WHERE first = 10", []).unwrap();
+    let mut outcomes = store.outcomes(&run);
+    while outcomes.next().unwrap().is_some() {}
+    let lacking = outcomes.check_all_there().unwrap_err().to_string();
+    assert!(lacking.contains("has 20 outcomes by its row, and 10 are there"), "{lacking}");
+    let target = place.directory.path().join("export.db");
+    assert!(store.export_sqlite(&run, &target, |_| Ok(None)).is_err());
+    assert!(!target.exists());
+}

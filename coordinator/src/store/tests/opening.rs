@@ -274,3 +274,47 @@ fn a_name_that_sqlite_would_take_for_something_else_is_a_file() {
         assert!(path.is_file(), "{name}");
     }
 }
+
+#[test]
+fn a_store_has_one_lock_by_whatever_name_it_is_opened() {
+    let place = Place::new();
+    let mut store = place.open();
+    let run = store.create_run(&new_run(), noon()).unwrap();
+    let link = place.directory.path().join("link.db");
+    std::os::unix::fs::symlink(place.path(), &link).unwrap();
+    let folder = place.directory.path().join("folder");
+    std::os::unix::fs::symlink(place.directory.path(), &folder).unwrap();
+    for name in [link, folder.join("runs.db")] {
+        let mut other = Store::open(&name).unwrap();
+        assert_eq!(other.path(), place.path().canonicalize().unwrap());
+        let claimed = other.claim(&run.info, crate::store::Purpose::Resume, noon()).map(drop);
+        assert!(matches!(claimed, Err(StoreError::Alive { .. })), "{claimed:?}");
+        let all = crate::store::Prune { keep: Some(0), interrupted: true, ..Default::default() };
+        assert_eq!(other.prune(&all).unwrap().removed, []);
+    }
+}
+
+#[test]
+fn a_store_with_a_second_name_of_its_own_or_links_beside_it_is_refused() {
+    let place = Place::new();
+    drop(place.open());
+    let hard = place.directory.path().join("hard.db");
+    std::fs::hard_link(place.path(), &hard).unwrap();
+    for name in [place.path(), hard.clone()] {
+        let refused = Store::open(&name).unwrap_err();
+        assert!(matches!(refused, StoreError::ManyNames { .. }) && refused.is_usage(), "{refused}");
+    }
+    std::fs::remove_file(&hard).unwrap();
+    let victim = place.directory.path().join("victim");
+    std::fs::write(&victim, "mine").unwrap();
+    for suffix in ["-wal", "-shm", "-locks"] {
+        let planted = crate::store::open::beside(&place.path(), suffix);
+        let _ = std::fs::remove_file(&planted);
+        std::os::unix::fs::symlink(&victim, &planted).unwrap();
+        let refused = Store::open(&place.path()).unwrap_err();
+        assert!(refused.to_string().contains(suffix), "{refused}");
+        std::fs::remove_file(&planted).unwrap();
+    }
+    assert_eq!(std::fs::read(&victim).unwrap(), b"mine");
+    place.open();
+}

@@ -13,15 +13,42 @@ fn named(store: &mut Store, id: &str, millis: u64) {
     drop(store.create_run(&new, at(millis)).unwrap());
 }
 
+/// Five runs, ten milliseconds after each other, of which only `c` can be resumed.
+fn five(store: &mut Store) {
+    for (id, millis) in [("a", 10), ("b", 20), ("c", 30), ("d", 40), ("e", 50)] {
+        named(store, id, millis);
+    }
+    store.connection.execute("UPDATE runs SET state = 'finished' WHERE id != 'c'", []).unwrap();
+}
+
+#[test]
+fn rules_protect_together_and_what_can_be_resumed_stays_unless_it_is_named() {
+    let place = Place::new();
+    let mut store = place.open();
+    five(&mut store);
+    let old = |store: &Store, keep, interrupted, runs: &[&str]| {
+        let runs = runs.iter().map(|id| id.parse().unwrap()).collect();
+        let prune = Prune { older_than: Some(at(45)), keep, interrupted, runs };
+        ids(&store.prunable(&prune).unwrap()).join("")
+    };
+    assert_eq!(old(&store, None, false, &[]), "dba");
+    assert_eq!(old(&store, Some(3), false, &[]), "ba", "no union");
+    assert_eq!(old(&store, Some(5), false, &[]), "");
+    assert_eq!(old(&store, None, true, &[]), "dcba");
+    assert_eq!(old(&store, Some(3), false, &["c", "e"]), "ecba", "what is named goes");
+    let newest = Prune { keep: Some(1), ..Prune::default() };
+    assert_eq!(ids(&store.prunable(&newest).unwrap()), ["d", "b", "a"]);
+    let none = Prune { interrupted: true, ..Prune::default() };
+    assert!(store.prunable(&none).unwrap().is_empty(), "that is no rule");
+}
+
 #[test]
 fn runs_are_pruned_by_age_number_or_name() {
     let place = Place::new();
     let mut store = place.open();
-    for (id, millis) in [("a", 10), ("b", 20), ("c", 30), ("d", 40), ("e", 50)] {
-        named(&mut store, id, millis);
-    }
-    let prune = Prune { older_than: Some(at(20)), keep: Some(3), runs: vec!["d".parse().unwrap()] };
-    assert_eq!(ids(&store.prunable(&prune).unwrap()), ["d", "b", "a"]);
+    five(&mut store);
+    let runs = vec!["d".parse().unwrap()];
+    let prune = Prune { older_than: Some(at(25)), keep: Some(3), runs, ..Prune::default() };
     let pruned = store.prune(&prune).unwrap();
     assert_eq!(ids(&pruned.removed), ["d", "b", "a"]);
     assert!(pruned.alive.is_empty());

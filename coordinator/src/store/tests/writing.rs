@@ -276,3 +276,26 @@ fn a_tiny_outcome_takes_at_most_sixteen_bytes_on_disk() {
         assert!(bytes <= 16.0, "{bytes} bytes for each outcome in groups of {group}");
     }
 }
+
+#[test]
+fn a_store_that_goes_or_is_replaced_while_it_is_written_ends_the_writer() {
+    for gone in ["runs.db", "runs.db-wal"] {
+        for replaced in [false, true] {
+            let place = Place::new();
+            let mut store = place.open();
+            let run = store.create_run(&new_run(), noon()).unwrap();
+            let writer = start(&store, run, options(1));
+            send(&writer, good([0]));
+            writer.barrier().unwrap();
+            let file = place.directory.path().join(gone);
+            std::fs::rename(&file, place.directory.path().join("aside")).unwrap();
+            if replaced {
+                std::fs::copy(place.directory.path().join("aside"), &file).unwrap();
+            }
+            send(&writer, good([1]));
+            assert_eq!(writer.barrier(), Err(Ended), "{gone} {replaced}");
+            let error = writer.finish(RunEnd::Finished, None).unwrap_err();
+            assert!(matches!(error, StoreError::Gone { .. }) && !error.is_usage(), "{error}");
+        }
+    }
+}

@@ -197,8 +197,8 @@ impl Peer {
         };
         let number = batches.next();
         encoder.begin(number);
-        for Leases { first, count, attempt } in tasks {
-            for (task, payloads) in ledger.payloads(*first, *count as usize) {
+        for Leases { run, attempt } in tasks {
+            for (task, payloads) in ledger.payloads(run.first, run.len()) {
                 if !encoder.push_run(task, *attempt, payloads) {
                     return Err(io::Error::other("a batch is larger than a message"));
                 }

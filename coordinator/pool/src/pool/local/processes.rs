@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use protocol::{Running, TaskId, monotonic_nanos};
+use protocol::{Running, TaskId, TaskRun, monotonic_nanos};
 use tracing::debug;
 
 use super::link::Link;
@@ -94,7 +94,9 @@ impl Workers for Local<'_> {
     fn send(&mut self, worker: WorkerId, batch: BatchId, tasks: &[Leases], ledger: &mut Ledger) {
         let Some(link) = self.link_mut(worker) else { return };
         let sent = match tasks {
-            [Leases { first, count: 1, attempt }] if let Some(payload) = ledger.send_large(*first) => {
+            [Leases { run: TaskRun { first, count: 1 }, attempt }]
+                if let Some(payload) = ledger.send_large(*first) =>
+            {
                 link.peer.send_large(batch, *first, *attempt, payload)
             }
             _ => link.peer.send_batch(batch, tasks, ledger),

@@ -320,8 +320,8 @@ impl Workers for Double {
             world.complain(format!("{worker} is sent tasks after a stop, or while outcomes can't leave"));
         }
         let mut leases = Vec::new();
-        for Leases { first, count, attempt } in tasks {
-            for (task, payloads) in ledger.payloads(*first, *count as usize) {
+        for Leases { run, attempt } in tasks {
+            for (task, payloads) in ledger.payloads(run.first, run.len()) {
                 for (task, payload) in (task.0..).map(TaskId).zip(payloads.iter()) {
                     world.check_sent(worker, (task, *attempt), payload);
                     leases.push((task, *attempt));
