@@ -61,6 +61,8 @@ pub struct Writer {
     // Gone once there is nothing more to send.
     messages: Option<Sender<Message>>,
     thread: Option<JoinHandle<Result<(), StoreError>>>,
+    // Nothing comes from it; it is closed once the thread has ended.
+    alive: Receiver<()>,
     shared: Arc<Shared>,
     // Released last: after the thread has ended.
     _lock: RunLock,
@@ -89,11 +91,12 @@ impl Writer {
         let shared = Arc::new(Shared { planned: AtomicU64::new(run.info.planned), ..Shared::default() });
         let (committer, lock) = Committer::new(path.clone(), connection, run, options.clock);
         let (messages, inbox) = bounded(options.queue);
-        let work = Work { inbox, committer, shared: Arc::clone(&shared), options };
+        let (life, alive) = bounded(0);
+        let work = Work { inbox, committer, shared: Arc::clone(&shared), options, _life: life };
         let thread = thread::Builder::new().name("store".to_owned()).spawn(move || work.run());
         let thread =
             thread.map_err(|error| StoreError::Io { path, detail: format!("no thread: {error}") })?;
-        Ok(Self { messages: Some(messages), thread: Some(thread), shared, _lock: lock })
+        Ok(Self { messages: Some(messages), thread: Some(thread), alive, shared, _lock: lock })
     }
 
     /// Hands over a batch, and waits for room where the writer is behind; `seen` says how the files look that the
@@ -113,7 +116,7 @@ impl Writer {
     pub fn barrier(&self) -> Result<(), Ended> {
         let (passed, wait) = bounded(1);
         self.tell(Message::Barrier(passed))?;
-        wait.recv().map_err(|_| Ended)
+        passed_or_ended(&wait, &self.alive)
     }
 
     fn tell(&self, message: Message) -> Result<(), Ended> {
@@ -157,6 +160,20 @@ impl Writer {
     }
 }
 
+/// Waits for a barrier to be passed. One that the thread never came to stays in the channel, with its sender, for as long
+/// as somebody may send: only the thread's own end tells of that.
+fn passed_or_ended(wait: &Receiver<()>, alive: &Receiver<()>) -> Result<(), Ended> {
+    select! {
+        recv(wait) -> passed => if passed.is_ok() {
+            return Ok(());
+        },
+        recv(alive) -> _ => {}
+    }
+    // Once this returns, the writer takes nothing more in: `_life` goes after the inbox.
+    let _ = alive.recv();
+    wait.try_recv().map_err(|_| Ended)
+}
+
 /// Where events of a run are noted. What is noted after the run's last commit is not stored.
 #[derive(Debug, Clone)]
 pub struct Notes(Arc<Shared>);
@@ -188,6 +205,8 @@ struct Work {
     committer: Committer,
     shared: Arc<Shared>,
     options: WriterOptions,
+    // Closed with the thread, however it ends, and after the inbox: it stands last.
+    _life: Sender<()>,
 }
 
 impl Work {
@@ -238,5 +257,31 @@ fn take(group: &mut Group, message: Option<Message>) {
         Some(Message::End(end, summary)) => group.end = Some((end, summary)),
         // Dropped without an end.
         None => group.end = Some((RunEnd::Interrupted, None)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_barrier_that_a_failed_writer_never_came_to_is_no_wait_for_ever() {
+        let (messages, inbox) = bounded(4);
+        let (life, alive) = bounded(0);
+        let (passed, wait) = bounded(1);
+        messages.send(Message::Barrier(passed)).unwrap();
+        // As where a commit fails: the thread ends with the barrier in the channel, which the writer still holds.
+        drop((life, inbox));
+        assert!(passed_or_ended(&wait, &alive).is_err());
+        drop(messages);
+    }
+
+    #[test]
+    fn a_barrier_that_was_passed_just_before_the_end_was_passed() {
+        let (passed, wait) = bounded(1);
+        let (life, alive) = bounded::<()>(0);
+        passed.send(()).unwrap();
+        drop(life);
+        assert!(passed_or_ended(&wait, &alive).is_ok());
     }
 }
