@@ -53,6 +53,18 @@ fn a_log_file_is_added_to_and_has_no_colours() {
 }
 
 #[test]
+fn the_log_tells_of_the_queue_its_pills_and_its_join() {
+    let place = Place::new();
+    let job = job(&place);
+    let told = place.run(&["run", &job, "-v", "--workers", "2", "--color", "never"]).expect_code(0).stderr;
+    let told_of = |what: &str| told.find(what).unwrap_or_else(|| panic!("{what} is not told:\n{told}"));
+    let put = told_of("all tasks are put into the queue");
+    let pill = told_of("takes its poison pill");
+    let joined = told_of("the queue is joined");
+    assert!(put < pill && pill < joined, "{told}");
+}
+
+#[test]
 fn rust_log_says_how_much_is_in_the_file() {
     let place = Place::new();
     let job = job(&place);

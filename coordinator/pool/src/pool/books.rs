@@ -193,3 +193,30 @@ fn died(
         ..record
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::OutcomeBatch;
+    use crate::pool::{Offer, Sink};
+
+    struct Nowhere;
+
+    impl Sink for Nowhere {
+        fn offer(&mut self, batch: OutcomeBatch) -> Offer {
+            Offer::Taken(batch)
+        }
+    }
+
+    /// Debug builds stop at the place.
+    #[test]
+    #[cfg_attr(debug_assertions, should_panic(expected = "Accepted { places: 0..1 } for Other"))]
+    fn a_decision_without_its_evidence_does_not_vanish_but_ends_the_run() {
+        let options = PoolOptions::default();
+        let (mut sink, mut observer) = (Nowhere, ());
+        let mut books = Books::new(&options, ResultQueue::new(&options, &mut sink));
+        let mut watch = Watch::new(0, false, &mut observer);
+        books.settle(Settled::Accepted { places: 0..1 }, Cause::Other, &mut watch);
+        assert!(watch.take_bug().is_some());
+    }
+}

@@ -213,7 +213,7 @@ impl<'a, W: Workers> Driver<'a, W> {
                 if let Some(report) = self.tasks.report_mut(worker) {
                     report.pills += 1;
                 }
-                debug!(%worker, "is sent its poison pill");
+                info!(%worker, "takes its poison pill");
                 self.workers.send_pill(worker);
                 None
             }

@@ -1,6 +1,7 @@
 //! The tasks of a pool: the queue that decides about them, the books, and the source that more of them come from.
 
 use protocol::TaskId;
+use tracing::info;
 
 use super::books::{Books, Cause};
 use super::config::queue_config;
@@ -81,6 +82,7 @@ impl<'a> Tasks<'a> {
                 if let Some(why) = why {
                     watch.end(End::BadInput(why));
                 }
+                info!(tasks = self.queue.counts().planned, "all tasks are put into the queue");
                 self.tell_planning(watch);
                 self.tell(Event::PlanEnded, Cause::Other, watch);
             }

@@ -159,7 +159,7 @@ impl<'a> Watch<'a> {
                 let last = std::mem::take(&mut self.last_death);
                 self.end(End::NoWorkers { starts: give_up.starts, last });
             }
-            Note::Joined => debug!("joined"),
+            Note::Joined => info!("the queue is joined: no task is left, and every worker has gone"),
         }
     }
 
