@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -24,13 +25,13 @@ impl Source for Behaviours {
     }
 }
 
-/// Keeps every outcome: none for a task that is well.
+/// Keeps every outcome by its task: none for a task that is well.
 #[derive(Default)]
-struct Kept(Vec<Option<Failure>>);
+struct Kept(BTreeMap<u64, Option<Failure>>);
 
 impl Sink for Kept {
     fn offer(&mut self, batch: OutcomeBatch) -> Offer {
-        self.0.extend(batch.iter().map(|outcome| outcome.result.err().cloned()));
+        self.0.extend(batch.iter().map(|outcome| (outcome.task.0, outcome.result.err().cloned())));
         Offer::Taken(OutcomeBatch::new())
     }
 }
@@ -56,7 +57,7 @@ fn run(behaviours: Vec<&'static str>, timeout: Option<Duration>) -> (PoolReport,
     let mut sink = Kept::default();
     let seams = Seams { source: &mut Behaviours(behaviours), sink: &mut sink, observer: &mut () };
     let report = LocalWorkers.run(&options, &work, &controlled, seams).unwrap();
-    (report, sink.0)
+    (report, sink.0.into_values().collect())
 }
 
 /// What of a record does not differ between runs.

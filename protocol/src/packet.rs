@@ -6,11 +6,11 @@
 //! whose ends are ours, and comes out of it as bytes and a descriptor.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
+use std::mem::{self, MaybeUninit};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use ipc_channel::IpcError;
 use ipc_channel::ipc::{self, IpcBytesReceiver, IpcReceiver, IpcSender, bytes_channel};
@@ -30,18 +30,22 @@ const MAX_PACKET: usize = 1024;
 pub(crate) struct Packet {
     bytes: Vec<u8>,
     descriptor: OwnedFd,
+    // The connection that it came over goes with the last packet: once all workers are up, no descriptor of it is left.
+    _way: Arc<Mutex<Loop>>,
 }
 
 /// A connection from this process to itself.
+#[derive(Debug)]
 struct Loop {
-    // Invariant: nothing is on its way while nobody holds the lock.
+    // Invariant: nothing is on its way while nobody holds the lock of `LOOP`.
     into: IpcSender<IpcBytesReceiver>,
     out: OwnedFd,
     // A process that was forked off has the same sockets, and must not use them.
     process: u32,
 }
 
-static LOOP: Mutex<Option<Loop>> = Mutex::new(None);
+/// The connection that packets which are still to be sent came over, for the next one.
+static LOOP: Mutex<Weak<Mutex<Loop>>> = Mutex::new(Weak::new());
 
 impl Packet {
     /// Wraps the receiving end of a channel.
@@ -50,15 +54,15 @@ impl Packet {
     /// There are no more descriptors, or the temporary directory is not to be used.
     pub(crate) fn wrap(receiver: IpcBytesReceiver) -> io::Result<Self> {
         let mut guard = LOOP.lock().unwrap_or_else(PoisonError::into_inner);
-        // Taken out, so that one that failed in the middle is not used again.
-        let way = match guard.take() {
-            Some(way) if way.process == process::id() => way,
-            _ => Loop::new()?,
+        // Forgotten meanwhile, so that one that failed in the middle is not used again.
+        let way = match mem::take(&mut *guard).upgrade() {
+            Some(way) if lock(&way).process == process::id() => way,
+            _ => Arc::new(Mutex::new(Loop::new()?)),
         };
-        way.into.send(receiver).map_err(plain)?;
-        let packet = way.receive()?;
-        *guard = Some(way);
-        Ok(packet)
+        lock(&way).into.send(receiver).map_err(plain)?;
+        let (bytes, descriptor) = lock(&way).receive()?;
+        *guard = Arc::downgrade(&way);
+        Ok(Self { bytes, descriptor, _way: way })
     }
 
     /// Sends it over a new connection, without waiting.
@@ -76,13 +80,17 @@ impl Packet {
     }
 }
 
+fn lock(way: &Mutex<Loop>) -> MutexGuard<'_, Loop> {
+    way.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl Loop {
     /// Makes it, and has `ipc-channel` find out how long a message may be: it does so once, on a pair of sockets, and
     /// panics then and ever after where it gets none.
     fn new() -> io::Result<Self> {
         let door = Door::new()?;
         // Nobody else knows the door, so there is room for this.
-        let into = IpcSender::connect(door.name().to_owned())?;
+        let into = IpcSender::connect(door.name().to_owned()).map_err(scarce)?;
         let out = door.accept()?.ok_or(io::ErrorKind::ConnectionAborted)?;
         drop(door);
         let (warm, _kept) = bytes_channel()?;
@@ -92,7 +100,7 @@ impl Loop {
         Ok(Self { into, out, process: process::id() })
     }
 
-    fn receive(&self) -> io::Result<Packet> {
+    fn receive(&self) -> io::Result<(Vec<u8>, OwnedFd)> {
         let mut bytes = vec![0; MAX_PACKET];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -110,7 +118,7 @@ impl Loop {
         });
         // The kernel leaves out what there is no room for in the table of descriptors.
         let descriptor = descriptor.ok_or(Errno::MFILE)?;
-        Ok(Packet { bytes, descriptor })
+        Ok((bytes, descriptor))
     }
 }
 
@@ -125,7 +133,7 @@ pub(crate) fn connect(door: &str) -> io::Result<IpcReceiver<IpcBytesReceiver>> {
     if door.contains('\0') {
         return Err(io::ErrorKind::InvalidInput.into());
     }
-    let connected = IpcSender::<IpcBytesReceiver>::connect(door.to_owned())?;
+    let connected = IpcSender::<IpcBytesReceiver>::connect(door.to_owned()).map_err(scarce)?;
     let (into, out) = ipc::channel::<IpcSender<IpcBytesReceiver>>()?;
     into.send(connected).map_err(plain)?;
     out.to_opaque().to::<IpcReceiver<IpcBytesReceiver>>().recv().map_err(plain)
@@ -142,6 +150,12 @@ pub(crate) fn receive(connection: &IpcReceiver<IpcBytesReceiver>) -> io::Result<
             received => return received.map_err(plain),
         }
     }
+}
+
+/// `ipc-channel` connects whatever the system gave it for a socket, and where there are no more descriptors that is
+/// none.
+fn scarce(error: io::Error) -> io::Error {
+    if error.raw_os_error() == Some(Errno::BADF.raw_os_error()) { Errno::MFILE.into() } else { error }
 }
 
 fn plain(error: IpcError) -> io::Error {

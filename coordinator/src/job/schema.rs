@@ -100,7 +100,7 @@ fn shape(words: &str) -> Option<Value> {
         }
         _ if !quoted.is_empty() => json!({ "enum": quoted }),
         "true or false" => json!({ "type": "boolean" }),
-        "text" | "path" | "pattern" | "type" | "operation" | "one character" => text(),
+        "text" | "path" | "pattern" | "type" | "operation" | "colour" | "one character" => text(),
         "size" | "time" => json!({ "type": ["string", "number"] }),
         "name, or number from 1" => json!({ "type": ["string", "integer"] }),
         "number" | "numbers" => json!({ "type": "number" }),

@@ -293,7 +293,7 @@ fn an_input_that_gives_nothing_is_refused_with_a_way_out() {
         ("input.range = [1, 2]", "job.toml:2:15: `input.range`: a list is not a table"),
         ("input.numbers = 7", "job.toml:2:17: `input.numbers`: 7 is not a list"),
         ("input.file = \"none.txt\"", "job.toml:2:14: `input.file`: ./none.txt: can't be read: No such file"),
-        ("input.file = \"/\"", "job.toml:2:14: `input.file`: /: is neither a regular file nor a named pipe"),
+        ("input.file = \"/\"", "job.toml:2:14: `input.file`: /: is a folder: name a file in it"),
         ("input.file = 3", "job.toml:2:14: `input.file`: 3 is not text in quotes"),
     ] {
         let errors = errors(&format!("kind = \"primes\"\n{input}\n"));

@@ -122,7 +122,7 @@ fn values_that_do_not_add_up_are_refused() {
 
 #[test]
 fn unknown_status_foreign_text_and_broken_heads_are_refused() {
-    assert_eq!(read(&[0, 1, 8 | 5, 0, 0], b""), [Err(DecodeError::Status(5))]);
+    assert_eq!(read(&[0, 1, 8 | 7, 0, 0], b""), [Err(DecodeError::Status(7))]);
     assert_eq!(read(&[0, 1, 8 | 1, 0, 4], b"\xff\xfe"), [Err(DecodeError::Text)]);
     assert_eq!(read(&[0, 1, 8, 0], b""), [Err(DecodeError::Heads)]);
     let attempt_of_33_bits = [0, 1, 0x80, 0x80, 0x80, 0x80, 0x80, 1, 0, 0];

@@ -26,7 +26,7 @@ pub(crate) mod status {
     pub(crate) const OK: u64 = 0;
     pub(crate) const ERROR: u64 = 1;
     pub(crate) const CHUNKED: u64 = 4;
-    pub(crate) const UNKNOWN: u64 = 5;
+    pub(crate) const UNKNOWN: u64 = 7;
 }
 
 /// A frame with one outcome, of any status and length.
