@@ -137,6 +137,7 @@ pub struct WorkerSummary {
 }
 
 /// How a run went over time. All times are in seconds since its start, pauses left out.
+#[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Digest {
     /// The length of a slot.
@@ -171,6 +172,7 @@ impl Digest {
 }
 
 /// Something that happened to a worker.
+#[doc(hidden)]
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct DigestMark {
     /// When.

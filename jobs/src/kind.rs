@@ -362,6 +362,7 @@ pub trait Outputs: Send {
 /// let mut line = String::new();
 /// Squares.text(&7_u64.to_le_bytes(), &49_u64.to_le_bytes(), &mut line)?;
 /// assert_eq!(line, "7² is 49");
+/// assert!(Squares.check(&7_u64.to_le_bytes(), b"no number").is_err());
 /// # Ok::<(), BadValue>(())
 /// ```
 pub trait Presenter: Send {

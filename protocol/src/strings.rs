@@ -15,6 +15,7 @@ use std::ops::Range;
 /// assert_eq!(others.part(1..3).bytes(), b"bbccc");
 /// assert!(others.iter().eq([b"a".as_slice(), b"bb", b"ccc"]));
 /// assert_eq!(others.alike(), None, "not of one length");
+/// assert!(!others.is_empty() && alike.lengths() == Lengths::All(2));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Strings<'a> {

@@ -39,7 +39,7 @@ pub enum ToWorker<'a> {
 pub struct Start<'a> {
     /// The kind of the job.
     pub kind: &'a str,
-    /// The job's own bytes for every worker; at most [`MAX_SETUP`](super::MAX_SETUP).
+    /// The job's own bytes for every worker; at most [`MAX_SETUP`](crate::MAX_SETUP).
     pub setup: &'a [u8],
     /// The worker's name, for example `worker-1`.
     pub worker: &'a str,

@@ -1,7 +1,7 @@
 //! The only place that makes, signals and reaps processes.
 //!
 //! A [`Process`] is a worker's process and whatever that has started: it lives in a process group of its own, its
-//! descendants are found wherever they have gone ([`tree`], [`strays`], [`marks`]), it is watched through a pidfd (never
+//! descendants are found wherever they have gone (`tree`, `strays`, `marks`), it is watched through a pidfd (never
 //! by a remembered number), and is killed and reaped when its handle is dropped. Make processes from a thread that lives as long as they do: they ask the kernel to be killed when
 //! the thread that made them ends.
 
