@@ -69,8 +69,15 @@ pub struct Builder {
     observe: Option<PathBuf>,
 }
 
+impl Pool<(), ()> {
+    /// Sets up a pool; its types are those of the function or task type that it is started with.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+}
+
 impl Builder {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         // How long those may take that run when the pool is shut down is for `shutdown` to say.
         let options = PoolOptions {
             grace: Duration::MAX,

@@ -4,17 +4,20 @@ use std::borrow::Borrow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::iter::FusedIterator;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use protocol::{Payloads, TaskId, decode_value, monotonic_nanos};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::encode::encode_input;
+use super::engine::Engine;
+use super::error::Error;
 use super::inbox::{Destination, Lot};
-use super::pool::encode_input;
 use super::reorder::Reorder;
 use super::stream::Stream;
-use super::{Error, Pool};
+
 use crate::outcome::{Outcome, OutcomeBatch};
 use crate::pool::{Order, Request};
 
@@ -33,7 +36,9 @@ const MOST: u64 = 4 * 4096;
 
 /// What both maps do: keep enough inputs on their way, and take outcomes as they come.
 struct Feed<I, O, T> {
-    pool: Pool<I, O>,
+    // The pool lives on while a map of it does.
+    engine: Arc<Engine>,
+    types: PhantomData<fn(I) -> O>,
     inputs: T,
     stream: Arc<Stream>,
     // All inputs have been taken, or the pool has ended.
@@ -51,9 +56,10 @@ struct Feed<I, O, T> {
 }
 
 impl<I: Serialize + 'static, O: DeserializeOwned + 'static, T: Iterator<Item: Borrow<I>>> Feed<I, O, T> {
-    fn new(pool: Pool<I, O>, inputs: T) -> Self {
+    fn new(engine: Arc<Engine>, inputs: T) -> Self {
         Self {
-            pool,
+            engine,
+            types: PhantomData,
             inputs,
             stream: Arc::default(),
             exhausted: false,
@@ -69,7 +75,7 @@ impl<I: Serialize + 'static, O: DeserializeOwned + 'static, T: Iterator<Item: Bo
 
     /// How many tasks may be on their way: it grows as results are taken, and shrinks as they get larger.
     fn window(&self) -> u64 {
-        let workers = u64::from(self.pool.engine.workers);
+        let workers = u64::from(self.engine.workers);
         let grown = (workers * FIRST).saturating_add(self.returned.saturating_mul(2)).min(workers * MOST);
         let bytes = self.mean_bytes.saturating_add(self.mean_input);
         grown.min(BYTES / bytes.max(1)).max(2 * workers)
@@ -97,7 +103,7 @@ impl<I: Serialize + 'static, O: DeserializeOwned + 'static, T: Iterator<Item: Bo
         }
         if !payloads.is_empty() {
             let to = Destination::Stream(Arc::clone(&self.stream), first);
-            if let Err(error) = self.pool.engine.shared.send(Lot { payloads, to }) {
+            if let Err(error) = self.engine.shared.send(Lot { payloads, to }) {
                 self.break_off(error);
             }
         }
@@ -157,7 +163,7 @@ impl<I, O, T> Drop for Feed<I, O, T> {
     fn drop(&mut self) {
         for (first, count) in self.stream.abandon() {
             for task in first..first.saturating_add(count) {
-                self.pool.engine.shared.control.request(Request::Cancel(TaskId(task)));
+                self.engine.shared.control.request(Request::Cancel(TaskId(task)));
             }
         }
     }
@@ -170,7 +176,7 @@ fn decode<O: DeserializeOwned + 'static>(outcome: &Outcome<'_>) -> Result<O, Err
     }
 }
 
-/// The results of [`Pool::map`].
+/// The results of [`Pool::map`](super::Pool::map).
 ///
 /// ```
 /// # fn example(pool: &unhurt::Pool<u64, u64>) -> Result<(), unhurt::Error> {
@@ -204,10 +210,10 @@ where
     O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
-    pub(super) fn new(pool: Pool<I, O>, inputs: T, order: Order) -> Self {
+    pub(super) fn new(engine: Arc<Engine>, inputs: T, order: Order) -> Self {
         Self(match order {
-            Order::Input => Way::InOrder { feed: Feed::new(pool, inputs), waiting: Reorder::default() },
-            Order::Completion => Way::AsTheyCome(MapUnordered::new(pool, inputs)),
+            Order::Input => Way::InOrder { feed: Feed::new(engine, inputs), waiting: Reorder::default() },
+            Order::Completion => Way::AsTheyCome(MapUnordered::new(engine, inputs)),
         })
     }
 }
@@ -272,7 +278,7 @@ where
     }
 }
 
-/// The results of [`Pool::map_unordered`].
+/// The results of [`Pool::map_unordered`](super::Pool::map_unordered).
 ///
 /// Where the pool breaks in the middle, the last item is its error, under the number of the first input that was
 /// not taken.
@@ -300,8 +306,8 @@ where
     O: DeserializeOwned + 'static,
     T: Iterator<Item: Borrow<I>>,
 {
-    pub(super) fn new(pool: Pool<I, O>, inputs: T) -> Self {
-        Self { feed: Feed::new(pool, inputs), current: None }
+    pub(super) fn new(engine: Arc<Engine>, inputs: T) -> Self {
+        Self { feed: Feed::new(engine, inputs), current: None }
     }
 
     /// The next of the outcomes at hand.

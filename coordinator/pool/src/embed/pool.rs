@@ -6,14 +6,18 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol::encode_value;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::encode::encode_input;
 use super::engine::Engine;
+use super::error::Error;
+use super::events::Events;
+use super::handle::Handle;
 use super::inbox::Refused;
-use super::{Builder, Error, Events, Handle, Map, MapUnordered, Stats};
-use crate::pool::{ARENA_BYTES, Order, PoolReport, Request};
+use super::map::{Map, MapUnordered};
+use super::stats::Stats;
+use crate::pool::{Order, PoolReport, Request};
 
 /// A pool of worker processes for tasks of one type.
 ///
@@ -57,13 +61,6 @@ pub struct Pool<I, O> {
 impl<I, O> Clone for Pool<I, O> {
     fn clone(&self) -> Self {
         Self { engine: Arc::clone(&self.engine), order: self.order, types: PhantomData }
-    }
-}
-
-impl Pool<(), ()> {
-    /// Sets up a pool; its types are those of the function or task type that it is started with.
-    pub fn builder() -> Builder {
-        Builder::new()
     }
 }
 
@@ -122,7 +119,7 @@ impl<I: Serialize + 'static, O: DeserializeOwned + 'static> Pool<I, O> {
     }
 
     /// Runs a task for every input, and returns the results lazily, in the builder's
-    /// [order](Builder::order).
+    /// [order](super::Builder::order).
     ///
     /// Inputs are taken as results are, some way ahead: how far is bounded in tasks and in bytes, so that the
     /// inputs may be without end. Where a task fails, its result is an error, and the others go on. Dropping the
@@ -145,7 +142,7 @@ impl<I: Serialize + 'static, O: DeserializeOwned + 'static> Pool<I, O> {
     where
         T: IntoIterator<Item: Borrow<I>>,
     {
-        Map::new(self.clone(), inputs.into_iter(), self.order)
+        Map::new(Arc::clone(&self.engine), inputs.into_iter(), self.order)
     }
 
     /// As [`map`](Self::map), with each result as it comes, and the number of its input, counted from 0.
@@ -162,7 +159,7 @@ impl<I: Serialize + 'static, O: DeserializeOwned + 'static> Pool<I, O> {
     where
         T: IntoIterator<Item: Borrow<I>>,
     {
-        MapUnordered::new(self.clone(), inputs.into_iter())
+        MapUnordered::new(Arc::clone(&self.engine), inputs.into_iter())
     }
 
     /// Runs a task for every input, and folds the results in the order of the inputs: the answer depends on
@@ -182,7 +179,7 @@ impl<I: Serialize + 'static, O: DeserializeOwned + 'static> Pool<I, O> {
     where
         T: IntoIterator<Item: Borrow<I>>,
     {
-        let mut results = Map::new(self.clone(), inputs.into_iter(), Order::Input);
+        let mut results = Map::new(Arc::clone(&self.engine), inputs.into_iter(), Order::Input);
         results.try_fold(initial, |sum, result| Ok(fold(sum, result?)))
     }
 }
@@ -298,16 +295,4 @@ impl<I, O> Pool<I, O> {
     pub fn events(&self) -> Events {
         self.engine.watchers.subscribe()
     }
-}
-
-/// Appends an encoded input, or nothing where it is too long.
-pub(super) fn encode_input<I: Serialize + 'static>(input: &I, bytes: &mut Vec<u8>) -> Result<(), Error> {
-    let begin = bytes.len();
-    encode_value(input, bytes).map_err(|error| Error::codec(&error))?;
-    let length = bytes.len() - begin;
-    if length > ARENA_BYTES {
-        bytes.truncate(begin);
-        return Err(Error::too_large(length, ARENA_BYTES));
-    }
-    Ok(())
 }

@@ -25,9 +25,6 @@ use self::note::Noter;
 use self::server::{Server, Word};
 use crate::pool::{Observer, Observers};
 
-/// How many observers a run may have at a time.
-pub const OBSERVERS: usize = 32;
-
 /// The socket of a run, and the thread that tells observers; both go with it.
 #[derive(Debug)]
 pub struct Post {

@@ -11,7 +11,6 @@ use protocol::observe::{
     Ending, Greeting, Listener, MAX_LISTED, Observation, RunInfo, Snapshot, WorkerState, WorkerView,
 };
 
-use super::OBSERVERS;
 use super::board::Desk;
 use super::client::Client;
 use super::feed::{Feed, Frame, Process};
@@ -20,6 +19,8 @@ use queue::WorkerId;
 
 /// How often it is looked how the run stands.
 pub(super) const TICK: Duration = Duration::from_millis(200);
+/// How many observers a run may have at a time.
+const OBSERVERS: usize = 32;
 /// How long an observer that is only a little behind may take for the end of the run.
 const LINGER: Duration = Duration::from_millis(250);
 /// Who has taken nothing for this long is not waited for.
