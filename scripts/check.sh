@@ -24,6 +24,8 @@ esac
 scripts/check_packages.sh
 scripts/install_cargo_deny.sh || true
 if cargo deny --version >/dev/null 2>&1; then
+    # It reads the packages of every platform, also those that no build here has needed.
+    cargo fetch --locked --quiet
     cargo deny --all-features --offline check bans licenses sources
 else
     skip "cargo-deny is not installed (cargo install --locked cargo-deny)"
